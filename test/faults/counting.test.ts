@@ -108,7 +108,9 @@ describe("judgeStalls()", () => {
     const told = [8, 9, 9].map((pid) => ({ pid, atMs: T + 1_000 }));
     const { falseStalls, missedStalls } = judgeStalls([DEAD], told);
     expect(falseStalls.findings).toEqual([
-      "called silent without cause, or again: 2 agents, 3 times",
+      "called silent without cause: 2 agents, 3 times",
+      "pid 8, healthy",
+      "pid 9, healthy",
     ]);
     expect(missedStalls.findings).toEqual(["pid 7, killed, was never told"]);
   });

@@ -76,12 +76,15 @@ export function judgeStalls(
     if (lateMs <= 0) return [];
     return [`pid ${silence.pid}, ${silence.how}, was told ${Math.round(lateMs)} ms too late`];
   });
-  return { falseStalls: judgedTold("called silent", unfounded), missedStalls: judged(missed) };
+  return {
+    falseStalls: judgedTold("called silent", unfounded, silences),
+    missedStalls: judged(missed),
+  };
 }
 
 /** Each silence is recovered at most once, and nothing else is. */
 export function judgeRecoveries(silences: readonly Silence[], recoveries: readonly Told[]): Judged {
-  return judgedTold("recovered", claims(silences, recoveries).unfounded);
+  return judgedTold("recovered", claims(silences, recoveries).unfounded, silences);
 }
 
 /**
@@ -162,14 +165,16 @@ function isDuring({ fromMs, toMs }: Silence, atMs: number): boolean {
   return atMs >= fromMs && atMs <= toMs + SLACK_MS;
 }
 
-function judgedTold(verb: string, told: readonly Told[]): Judged {
+function judgedTold(verb: string, told: readonly Told[], silences: readonly Silence[]): Judged {
   if (told.length === 0) return { count: 0, findings: [] };
-  const pids = new Set(told.map(({ pid }) => pid)).size;
+  const pids = [...new Set(told.map(({ pid }) => pid))];
   const times = told.length === 1 ? "once" : `${told.length} times`;
-  return {
-    count: told.length,
-    findings: [`${verb} without cause, or again: ${pids} agents, ${times}`],
-  };
+  const examples = pids.slice(0, EXAMPLES_MAX).map((pid) => {
+    const silence = silences.find((each) => each.pid === pid);
+    return `pid ${pid}, ${silence === undefined ? "healthy" : `again: ${silence.how}`}`;
+  });
+  const all = `${verb} without cause: ${pids.length} agents, ${times}`;
+  return { count: told.length, findings: [all, ...examples] };
 }
 
 function judged(findings: readonly string[]): Judged {

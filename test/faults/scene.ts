@@ -18,7 +18,7 @@ import {
   toldStalls,
   type Testimony,
 } from "./counting.ts";
-import type { Outcome } from "./table.ts";
+import type { Bounds, Outcome } from "./table.ts";
 import { SLACK_MS, Truth } from "./truth.ts";
 import {
   auditedPids,
@@ -35,6 +35,7 @@ export const THRESHOLD_MS = 1_000;
 const SETTLED_MS = 1.5 * THRESHOLD_MS;
 /** Of processes that are ended and files that are reopened: a leak stays. */
 const CLOSED_MS_MAX = 3_000;
+const QUEUE_OF_MACHINE = "the queue is that of this machine, whatever it holds";
 /** More than the longest queue needs to be taken. */
 const DRAINED_MS = 300;
 const LOOK_MS = 20;
@@ -86,6 +87,7 @@ export class Scene implements AsyncDisposable {
   readonly #sent = new Map<number, number>();
   readonly #frozen: number[] = [];
   readonly #notes: string[] = [];
+  readonly #begunMs = performance.now();
   readonly #tail: ExportTail;
   /** With other clocks the times that a daemon writes are not those of the harness. */
   #looking: Timer | undefined;
@@ -229,7 +231,15 @@ export class Scene implements AsyncDisposable {
         failedBeats: sends.count,
       },
       findings: [...all.flatMap(({ findings }) => findings), ...this.#notes],
+      ...(this.#options.queue === undefined && { bounds: this.refusable(QUEUE_OF_MACHINE) }),
     };
+  }
+
+  /** The bound of a row whose queue may be full at any time: no more than all beats. */
+  refusable(because: string): Bounds {
+    const { agents, intervalMs } = this.#options;
+    const max = Math.ceil((agents * (performance.now() - this.#begunMs)) / intervalMs);
+    return { failedBeats: { max, because } };
   }
 
   /** A line below the row. */

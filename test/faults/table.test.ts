@@ -55,7 +55,7 @@ describe("rowLines()", () => {
     const [line, reason] = rowLines("kill-9", "load", ran({ lostRows: 1 }, bounds));
     expect(line).toContain("1 of 2");
     expect(line).toEndWith("ok");
-    expect(reason).toBe("    bound of 2: a reason");
+    expect(reason).toBe("    lost rows, at most 2: a reason");
   });
 
   test("say in words why there are no counts", () => {

@@ -35,6 +35,8 @@ const TITLES: readonly string[] = [
   ...["row", "load", "faults", "false stalls", "missed stalls"],
   ...["false recoveries", "lost rows", "leaked descriptors", "failed beats", ""],
 ];
+/** Where they begin among the titles. */
+const COUNTS_AT = 3;
 const NAME_WIDTH = 24;
 const LOAD_WIDTH = 29;
 
@@ -52,7 +54,7 @@ export function rowLines(name: string, load: string, result: RowResult): string[
   return [
     line([name, load, `${outcome.faults}`, ...counts, verdict]),
     ...outcome.findings.map((finding) => `    ${finding}`),
-    ...Object.values(bounds).map(({ max, because }) => `    bound of ${max}: ${because}`),
+    ...COUNT_NAMES.flatMap((name, at) => boundLines(TITLES[at + COUNTS_AT]!, bounds[name])),
   ];
 }
 
@@ -60,6 +62,10 @@ export function isAsRequired(result: RowResult): boolean {
   if (result.kind !== "ran") return result.kind === "skipped";
   const { outcome, bounds } = result;
   return COUNT_NAMES.every((name) => outcome.counts[name] <= (bounds[name]?.max ?? 0));
+}
+
+function boundLines(title: string, bound: Bound | undefined): string[] {
+  return bound === undefined ? [] : [`    ${title}, at most ${bound.max}: ${bound.because}`];
 }
 
 function countText(count: number, bound: Bound | undefined): string {

@@ -13,6 +13,7 @@ const INTERVAL_MS = 100;
 const BURNERS = 4;
 const LOAD_MS = 12_000;
 const LOAD_MS_QUICK = 5_000;
+const FLOODED = "a flood fills the queue, and its sender finds a place as soon as an agent does";
 const LONG_QUEUES = `${AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
 
 export const loadRows: readonly FaultRow[] = [
@@ -74,7 +75,8 @@ function flood(name: string, what: Pick<FloodOptions, "content" | "size">): Faul
       scene.beforeCounting(async () => {
         await running.end();
       });
-      return await judgeLoad(scene, isQuick, "during the flood");
+      const outcome = await judgeLoad(scene, isQuick, "during the flood");
+      return { ...outcome, bounds: scene.refusable(FLOODED) };
     },
   };
 }

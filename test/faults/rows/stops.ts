@@ -9,6 +9,8 @@ import type { Bounds } from "../table.ts";
 const AGENTS = 200;
 const INTERVAL_MS = 200;
 const STOP_MS = 4_000;
+const UNKNOWN =
+  "beats of a process that is gone when they are read are refused, as namespace_conflict, and counted";
 
 export const stopRows: readonly FaultRow[] = [
   ...[1, 3, 10].flatMap((thresholds) =>
@@ -50,7 +52,8 @@ export const stopRows: readonly FaultRow[] = [
       const heardFromMs = Date.now();
       await freezer.thaw();
       scene.lost(lost, "during the freeze", heardFromMs);
-      const bounds = unheard(LONG_QUEUE, Date.now() - fromMs);
+      const lostRows = { max: STOP_MS / 2 / INTERVAL_MS, because: UNKNOWN };
+      const bounds = { ...unheard(LONG_QUEUE, Date.now() - fromMs), lostRows };
       return { ...(await scene.judge(1)), bounds };
     },
   },
