@@ -1,7 +1,7 @@
 // A scene whose sockets a service manager keeps while no daemon runs, as systemd does.
 import { FdKeeper, HAS_PYTHON } from "../support/fd_keeper.ts";
-import { LONG_QUEUE } from "./row.ts";
-import { type Lost, Scene, type SceneOptions } from "./scene.ts";
+import { LONG_QUEUE, UNKNOWN_DEAD } from "./row.ts";
+import { type Lost, Scene, type SceneOptions, THRESHOLD_MS } from "./scene.ts";
 import type { Outcome } from "./table.ts";
 
 export const NO_KEEPER: string | undefined = HAS_PYTHON
@@ -78,10 +78,16 @@ export async function away(scene: Scene, exchange: () => Promise<void>): Promise
   return awayMs;
 }
 
-/** Within half a second none is refused; after that the queue is full. */
+/**
+ * What may be refused while nobody receives for `awayMs`: within half a second nothing, after that
+ * the queue is full, and is so for a moment longer. And one that died meanwhile may have sent.
+ */
 export function refusable(outcome: Outcome, awayMs: number, agents = AGENTS): Outcome {
-  const max = Math.max(0, Math.ceil((agents * awayMs) / INTERVAL_MS) - LONG_QUEUE);
-  if (max === 0) return outcome;
-  const because = `a queue of ${LONG_QUEUE} is full after ${Math.floor((LONG_QUEUE * INTERVAL_MS) / agents)} ms`;
-  return { ...outcome, bounds: { failedBeats: { max, because } } };
+  const lost = { max: Math.ceil(awayMs / INTERVAL_MS) + 1, because: UNKNOWN_DEAD };
+  const refused = Math.ceil((agents * awayMs) / INTERVAL_MS) - LONG_QUEUE;
+  const full = {
+    max: refused + (agents * THRESHOLD_MS) / INTERVAL_MS,
+    because: `a queue of ${LONG_QUEUE} is full after ${Math.floor((LONG_QUEUE * INTERVAL_MS) / agents)} ms`,
+  };
+  return { ...outcome, bounds: { lostRows: lost, ...(refused > 0 && { failedBeats: full }) } };
 }

@@ -18,15 +18,20 @@ interface Mutant {
 
 const BLIND_TO_PAUSES = {
   file: "src/observer/pause_watch.ts",
-  from: "if (!(gapNs > this.gapNsMax)) return;",
-  to: "return;",
+  from: "if (!(gapNs > this.gapNsMax)) return false;",
+  to: "return false;",
+};
+const DEAF_TO_FULL_QUEUES = {
+  file: "src/observer/pause_watch.ts",
+  from: "if (this.gapNsMax !== Number.POSITIVE_INFINITY)",
+  to: "if (false)",
 };
 const MONOTONIC = 'return source === "monotonic-raw" ? CLOCK_MONOTONIC_RAW : CLOCK_MONOTONIC;';
 
 const MUTANTS: readonly Mutant[] = [
   {
     name: "pauses",
-    edits: [BLIND_TO_PAUSES],
+    edits: [BLIND_TO_PAUSES, DEAF_TO_FULL_QUEUES],
     rows: ["stop-3-queue-10", "stop-3-queue-512", "stop-10-queue-10", "stop-10-queue-512"],
   },
   {

@@ -19,6 +19,10 @@ export const NO_NAMESPACE: string | undefined =
     ? undefined
     : "a network namespace with a queue of its own needs root and unshare";
 
+/** Why beats of a process that died in the fault have no row. */
+export const UNKNOWN_DEAD =
+  "beats of a process that is gone when they are read are refused, as namespace_conflict, and counted";
+
 export const LONG_QUEUE = 512;
 export const SHORT_QUEUE = 10;
 

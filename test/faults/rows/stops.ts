@@ -1,7 +1,7 @@
 // The daemon stands still, alone or with everything that it watches. One agent dies meanwhile and
 // one is frozen for good: both are told, and nobody else is.
 import { Freezer, NO_FREEZER } from "../freezer.ts";
-import { type FaultRow, LONG_QUEUE, NO_NAMESPACE, SHORT_QUEUE } from "../row.ts";
+import { type FaultRow, LONG_QUEUE, NO_NAMESPACE, SHORT_QUEUE, UNKNOWN_DEAD } from "../row.ts";
 import { Scene, THRESHOLD_MS } from "../scene.ts";
 import type { Bounds } from "../table.ts";
 
@@ -9,8 +9,6 @@ import type { Bounds } from "../table.ts";
 const AGENTS = 200;
 const INTERVAL_MS = 200;
 const STOP_MS = 4_000;
-const UNKNOWN =
-  "beats of a process that is gone when they are read are refused, as namespace_conflict, and counted";
 
 export const stopRows: readonly FaultRow[] = [
   ...[1, 3, 10].flatMap((thresholds) =>
@@ -52,7 +50,7 @@ export const stopRows: readonly FaultRow[] = [
       const heardFromMs = Date.now();
       await freezer.thaw();
       scene.lost(lost, "during the freeze", heardFromMs);
-      const lostRows = { max: STOP_MS / 2 / INTERVAL_MS, because: UNKNOWN };
+      const lostRows = { max: STOP_MS / 2 / INTERVAL_MS, because: UNKNOWN_DEAD };
       const bounds = { ...unheard(LONG_QUEUE, Date.now() - fromMs), lostRows };
       return { ...(await scene.judge(1)), bounds };
     },
