@@ -45,7 +45,7 @@ import { logStartFindings } from "./start_findings.ts";
 import { logStart } from "./start_lines.ts";
 import type { StateDump } from "./state_dump.ts";
 import type { StateKeeping } from "./state_keeping.ts";
-import { reportRestored } from "./state_reports.ts";
+import { tellRestored, tellUnseenEnds } from "./state_reports.ts";
 import { type OpenState, openState } from "./state_wiring.ts";
 import { writerDeadline } from "./stream_writer.ts";
 import { initWatchdogWarning, requireProc } from "./system_checks.ts";
@@ -211,7 +211,7 @@ export class Daemon {
     servers.openControl(config);
     parts.kept.closeRest();
     this.#socketWatch = makeSocketWatch({ parts, servers, config, runtimeDirectory });
-    reportRestored(parts, state);
+    tellRestored(parts, state);
     const tick = makeTick(parts, writers);
     shutdown.add(closings.closingTurns(tick, parts));
     this.#selfBeatSender = makeSelfBeatSender(parts);
@@ -232,10 +232,10 @@ export class Daemon {
     });
     this.#loop = this.#makeLoop(tick, this.#watchdog, runtimeFd);
     shutdown.add(() => void parts.kept.beginEnd());
-    this.#start(this.#watchdog, this.#loop);
+    this.#start(this.#watchdog, this.#loop, state);
   }
 
-  #start(watchdog: SelfWatchdog, loop: Loop): void {
+  #start(watchdog: SelfWatchdog, loop: Loop, state: OpenState | undefined): void {
     const { log, observer, stdout, kept } = this.#parts;
     const { config, beatCommand, announcesMetrics } = this.#options;
     const metricsAddress = this.#servers.http?.address;
@@ -247,6 +247,7 @@ export class Daemon {
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
     exportBoot(this.#writers?.exporter, observer.nowNs(), this.#options.configFile);
     this.#parts.feed.booted(VERSION, process.pid, observer.nowNs());
+    tellUnseenEnds(this.#parts, state);
     this.#ready = true;
     this.#notify?.ready(observer.nowNs());
     if (this.#options.refused === undefined)

@@ -1,35 +1,35 @@
 // What a start says of the state that it found (spec 18 section 6), when everything is open that
 // says it.
-import type { CountersOf } from "../base/counters.ts";
 import { wholeMsFromNs } from "../base/time.ts";
 import type { Parts } from "./parts.ts";
-import type { RestoredState } from "./restored_state.ts";
 import { STATE } from "./state_counters.ts";
 import type { OpenState } from "./state_wiring.ts";
 
-/** Before the first turn, in which others may get the pids of those who died meanwhile. */
-export function reportRestored(
-  parts: Pick<Parts, "log" | "ends" | "observer" | "muting">,
+/**
+ * After the line of the start, which is the first of a run; before the first turn, in which others
+ * may get the pids of those who died meanwhile.
+ */
+export function tellUnseenEnds(
+  { ends, observer }: Pick<Parts, "ends" | "observer">,
   state: OpenState | undefined,
 ): void {
   if (state?.restored === undefined) return;
-  const { keeping, restored } = state;
-  tellState(parts, restored, keeping.counters);
   // By their pids: one that leaves moves another one into its slot.
-  const { tracker, clock } = parts.observer;
+  const { tracker, clock } = observer;
   const nowNs = clock.lastNs;
-  for (const { member } of restored.members) {
+  for (const { member } of state.restored.members) {
     const slot = tracker.slotOf(member.record.key);
-    if (slot >= 0 && (member.diedUnseen || member.record.hasEnded))
-      parts.ends?.restored(slot, nowNs);
+    if (slot >= 0 && (member.diedUnseen || member.record.hasEnded)) ends?.restored(slot, nowNs);
   }
 }
 
-function tellState(
+export function tellRestored(
   { log, muting }: Pick<Parts, "log" | "muting">,
-  { otherBoot, elapsedNs, members, leftOut }: RestoredState,
-  counters: CountersOf<typeof STATE>,
+  state: OpenState | undefined,
 ): void {
+  if (state?.restored === undefined) return;
+  const { otherBoot, elapsedNs, members, leftOut } = state.restored;
+  const { counters } = state.keeping;
   const stalled = members.filter(
     ({ member }) => member.record.isStalled && !member.diedUnseen,
   ).length;

@@ -1,7 +1,7 @@
 // A real daemon after another one, and what outlived that (spec 18): who is silent, who is muted,
 // and who holds the file.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { IS_LINUX } from "../../../ffi/constants.ts";
 import { findState } from "../../../src/snapshot/found_state.ts";
 import type { State } from "../../../src/snapshot/records.ts";
@@ -27,6 +27,10 @@ match = { uid = ${process.getuid?.()} }
 threshold = "300ms"
 `;
 
+function parsedRow(line: string): { kind: string; pid: number; t: string } {
+  return JSON.parse(line) as { kind: string; pid: number; t: string };
+}
+
 function stateOf(daemon: DaemonProcess): State | undefined {
   const found = findState(daemon.path("varta.sock.state"), process.geteuid!());
   return found.kind === "state" ? found.state : undefined;
@@ -35,7 +39,9 @@ function stateOf(daemon: DaemonProcess): State | undefined {
 describe.concurrent.skipIf(!IS_LINUX)("a daemon after one that was killed", () => {
   test("has its members, who is stalled stays stalled, who died is told once, who is muted stays so", async () => {
     using directory = new TemporaryDirectory();
-    await using before = await DaemonProcess.start({ config: CONFIG, directory: directory.path });
+    const events = directory.at("events.jsonl");
+    const config = `${CONFIG}\n[export]\nfile = "${events}"\nformat = "jsonl"\n`;
+    await using before = await DaemonProcess.start({ config, directory: directory.path });
     await using agents = new MortalAgents(before.socket);
     const [frozen, mortal, healthy] = [
       await agents.start(),
@@ -55,7 +61,8 @@ describe.concurrent.skipIf(!IS_LINUX)("a daemon after one that was killed", () =
     mortal.kill("SIGKILL");
     await mortal.exited;
 
-    await using after = await DaemonProcess.start({ config: CONFIG, directory: directory.path });
+    const diedMs = Date.now();
+    await using after = await DaemonProcess.start({ config, directory: directory.path });
     const [line] = after.saying("state restored");
     expect(Object.fromEntries(line!.fields)).toMatchObject({ members: "3", died: "1", mutes: "1" });
     await until("the end to be told", () => after.saying("member ended", mortal.pid).length === 1);
@@ -72,6 +79,12 @@ describe.concurrent.skipIf(!IS_LINUX)("a daemon after one that was killed", () =
     expect(after.saying("member came", healthy.pid)).toEqual([]);
     expect(await after.stop()).toBe(0);
     expect(stateOf(after)!.moment.isFinal).toBe(true);
+    // The line of a start is the first of its run; the wall clock is known by then.
+    const rows = readFileSync(events, "utf8").trimEnd().split("\n").map(parsedRow);
+    const run = rows.slice(rows.findLastIndex(({ kind }) => kind === "boot"));
+    const told = run.filter(({ kind, pid }) => kind === "exit" && pid === mortal.pid);
+    expect(told).toHaveLength(1);
+    expect(Date.parse(told[0]!.t)).toBeGreaterThanOrEqual(diedMs);
   });
 });
 
