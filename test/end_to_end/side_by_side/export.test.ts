@@ -21,7 +21,8 @@ const HOSTILE = 'a"b\n=\t{p}\x1b[J;$';
 const CALLED = "a%22b%0A%3D%09%7Bp%7D%1B%5BJ%3B%24";
 
 function config(format: string): string {
-  return `[observer]
+  return `state = "off"
+[observer]
 threshold = "2s"
 [recovery]
 verify_within = "5s"
