@@ -1,6 +1,7 @@
 // What a start says of the state that it found (spec 18 section 6), when everything is open that
 // says it.
 import { wholeMsFromNs } from "../base/time.ts";
+import type { State } from "../snapshot/records.ts";
 import type { Parts } from "./parts.ts";
 import { STATE } from "./state_counters.ts";
 import type { OpenState } from "./state_wiring.ts";
@@ -29,7 +30,7 @@ export function tellRestored(
 ): void {
   if (state?.restored === undefined) return;
   const { otherBoot, elapsedNs, members, leftOut } = state.restored;
-  const { counters } = state.keeping;
+  const { counters, found } = state.keeping;
   const stalled = members.filter(
     ({ member }) => member.record.isStalled && !member.diedUnseen,
   ).length;
@@ -44,7 +45,14 @@ export function tellRestored(
     stalled: stalled || undefined,
     died: died || undefined,
     left_out: leftOut || undefined,
+    // What was sent after the last writing and recorded may be sent once more.
+    replay_gap_ms: hasReplayGap(found) ? wholeMsFromNs(elapsedNs) : undefined,
     mutes: muting.mutes.size || undefined,
     other_boot: otherBoot || undefined,
   });
+}
+
+/** The daemon of before was killed, and had senders that a key proves. */
+function hasReplayGap(found: State | undefined): boolean {
+  return found !== undefined && !found.moment.isFinal && found.sender.length > 0;
 }

@@ -5,28 +5,16 @@
 import { accessSync, constants, lstatSync, type Stats } from "node:fs";
 import { dirname, posix } from "node:path";
 import {
-  AF_INET6,
   EACCES,
   EADDRINUSE,
   EADDRNOTAVAIL,
   ECONNREFUSED,
   ENOENT,
-  SO_REUSEADDR,
   SOCK_DGRAM,
   SOCK_STREAM,
 } from "../../../ffi/constants.ts";
 import { errnoText } from "../../../ffi/errno.ts";
-import {
-  bind,
-  close,
-  connect,
-  inetAddress,
-  openSocket,
-  setIpv6Only,
-  setSocketOption,
-  unixAddress,
-} from "../../../ffi/socket.ts";
-import { interfaceNumber, parseIp } from "../../base/ip_address.ts";
+import { close, connect, openSocket, unixAddress } from "../../../ffi/socket.ts";
 import { parentFault } from "../../files/directory_rules.ts";
 import { Accounts } from "../accounts.ts";
 import { parseListen } from "../keys/address.ts";
@@ -35,6 +23,7 @@ import type { Fault } from "../problems/fault.ts";
 import { modeText, pathText, quoted } from "../problems/found.ts";
 import { conflictFault, type KeyRef, setterOf } from "./key_ref.ts";
 import type { Machine, OwnContent } from "../load_result.ts";
+import { tryBind } from "./port_probe.ts";
 import { hasRecovery } from "./recovery_rules.ts";
 import type { SocketHolder } from "./socket_holders.ts";
 
@@ -373,30 +362,4 @@ function may(path: string, mode: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** Binds the address for a moment, as the start would; 0 or -errno. */
-function tryBind({
-  protocol,
-  host,
-  port,
-}: {
-  protocol: string;
-  host: string;
-  port: number;
-}): number {
-  const parsed = parseIp(host);
-  if (parsed === undefined) return 0;
-  const scopeId = parsed.zone === "" ? 0 : interfaceNumber(parsed.zone);
-  if (scopeId === undefined) return -EADDRNOTAVAIL;
-  const address = inetAddress(parsed.bytes, port, scopeId);
-  const fd = openSocket(address.family, protocol === "udp" ? SOCK_DGRAM : SOCK_STREAM);
-  if (fd < 0) return fd;
-  if (address.family === AF_INET6) setIpv6Only(fd);
-  // Connections of a server that has just ended hold its port for a minute, and a start does not
-  // mind.
-  if (protocol === "tcp") setSocketOption(fd, SO_REUSEADDR, 1);
-  const result = bind(fd, address);
-  close(fd);
-  return result;
 }
