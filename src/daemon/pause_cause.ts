@@ -74,7 +74,7 @@ export class PauseCause {
     const cause = pauseCause({ ns, before, after: this.#before, wasContinued });
     const whichStage = cause === "long_stage" ? stage : undefined;
     const told = { endNs, ns: ns + suspendedNs, cause, stage: whichStage };
-    return this.#tell({ ...told, isSilence: false });
+    return this.#tell({ ...told, isSilence: suspendedNs > 0 && this.#options.goesOnAsleep });
   }
 
   /** After the turns in which nothing paused; what is to be told: the machine was suspended. */

@@ -78,13 +78,19 @@ test("a pause by the daemon's own work names the stage that took longest", () =>
   expect(causes.last(PAUSE)?.cause).toBe("the daemon was busy with one stage, recover");
 });
 
-test("a pause in which the machine was suspended is longer by that", () => {
-  const { kernel, causes } = subject();
-  kernel.suspendedNs = 3_600 * NS_PER_S;
-  const told = { cause: "suspended", ns: PAUSE.ns + 3_600 * NS_PER_S, isSilence: false } as const;
-  expect(causes.paused(PAUSE)).toMatchObject(told);
-  expect(causes.last(PAUSE)).toMatchObject({ ns: told.ns, cause: "the machine was suspended" });
-});
+test.each([false, true])(
+  "a pause in which the machine was suspended is longer by that; observer time went on: %p",
+  (isSilence) => {
+    const { kernel, causes } = subject(isSilence);
+    kernel.suspendedNs = 3_600 * NS_PER_S;
+    const ns = PAUSE.ns + 3_600 * NS_PER_S;
+    expect(causes.paused(PAUSE)).toMatchObject({ cause: "suspended", ns, isSilence });
+    const cause = "the machine was suspended";
+    expect(causes.last(PAUSE)).toMatchObject({ cause, ns, isSilence });
+    kernel.cpuNs = PAUSE.ns;
+    expect(causes.paused({ ...PAUSE, endNs: 30 * NS_PER_S })?.isSilence).toBe(false);
+  },
+);
 
 test.each([false, true])(
   "a suspend without a pause is told within a second; observer time went on: %p",
