@@ -4,6 +4,7 @@ import { HTTP_DRAIN_NS_MAX } from "../base/limits.ts";
 import { msFromNs, NS_PER_MS } from "../base/time.ts";
 import type { ControlServer } from "../control/control_server.ts";
 import type { HttpServer } from "../http/http_server.ts";
+import type { HeartbeatFile } from "./heartbeat_wiring.ts";
 import type { LastSeenFile } from "./last_seen_file.ts";
 import type { Notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
@@ -90,6 +91,11 @@ export function closingServer(
       return open.closed;
     }, msFromNs(HTTP_DRAIN_NS_MAX));
   };
+}
+
+/** No temporary file of it stays behind. */
+export function closingHeartbeat(file: HeartbeatFile): Close {
+  return ({ kind }) => withinMs(file.close(), kind === "abort" ? 0 : LOG_MS_MAX);
 }
 
 /** What a command says of a daemon that is down. */

@@ -200,6 +200,7 @@ export class Daemon {
     );
     shutdown.add(closings.closingChildren(parts, writers));
     await this.#heartbeat.open(config);
+    shutdown.add(closings.closingHeartbeat(this.#heartbeat));
     const { journal } = writers;
     parts.recovery.notes.use(journal, NO_STATE, parts.clock.nowNs());
     const servers = this.#servers;

@@ -57,7 +57,7 @@ export function isHeartbeat(bytes: Buffer): boolean {
 export class Heartbeat implements Deadline {
   readonly #options: HeartbeatOptions;
   #dueNs = 0;
-  #writing = false;
+  #writing: Promise<void> | undefined;
   #sequence = 0;
   /** The file that was left at the path; undefined = none yet. */
   #written: Stats | undefined;
@@ -67,18 +67,23 @@ export class Heartbeat implements Deadline {
   }
 
   nextDeadlineNs(): number {
-    return this.#writing ? Number.POSITIVE_INFINITY : this.#dueNs;
+    return this.#writing !== undefined ? Number.POSITIVE_INFINITY : this.#dueNs;
   }
 
   maintain(nowNs: number): void {
-    if (this.#writing || nowNs < this.#dueNs) return;
+    if (this.#writing !== undefined || nowNs < this.#dueNs) return;
     this.#dueNs = nowNs + PERIOD_NS;
-    this.#writing = true;
-    this.#write(`${this.#options.turns()} ${Math.floor(nowNs)}\n`)
+    this.#writing = this.#write(`${this.#options.turns()} ${Math.floor(nowNs)}\n`)
       .catch(this.#options.failed)
       .finally(() => {
-        this.#writing = false;
+        this.#writing = undefined;
       });
+  }
+
+  /** None is written any more; the one under way gets to its end, and leaves no temporary file. */
+  async close(): Promise<void> {
+    this.#dueNs = Number.POSITIVE_INFINITY;
+    await this.#writing;
   }
 
   async #write(line: string): Promise<void> {

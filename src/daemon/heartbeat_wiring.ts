@@ -55,6 +55,11 @@ export class HeartbeatFile implements Deadline {
     this.#heartbeat?.maintain(nowNs);
   }
 
+  /** What is being written gets to its end. */
+  async close(): Promise<void> {
+    await this.#heartbeat?.close();
+  }
+
   /** A file that was written before stays as it is: its last line is the last sign of life. */
   #write(path: string | undefined): void {
     this.#heartbeat = path === undefined ? undefined : this.#at(path);

@@ -89,6 +89,16 @@ describe("Heartbeat", () => {
     expect(subject.read()).toBe("0 0\n");
   });
 
+  test("that is being written when it is closed gets to its end, and is the last", async () => {
+    using directory = new TemporaryDirectory();
+    const subject = new Subject(directory.at("heartbeat"));
+    subject.heartbeat.maintain(0);
+    await subject.heartbeat.close();
+    expect(readdirSync(directory.path)).toEqual(["heartbeat"]);
+    subject.heartbeat.maintain(10 * NS_PER_S);
+    expect(subject.heartbeat.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+  });
+
   test("is never seen in part by a reader", async () => {
     using directory = new TemporaryDirectory();
     const subject = new Subject(directory.at("heartbeat"));
