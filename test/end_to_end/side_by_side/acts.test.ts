@@ -120,6 +120,7 @@ describe.concurrent.skipIf(!IS_LINUX)("A mute", () => {
     const { mutes } = JSON.parse(json.stdout) as { mutes: Record<string, string>[] };
     expect(mutes).toMatchObject([{ agent: "work*", state: "ok", reason: "" }]);
     const told = daemon.stallsOf(agent.pid).length;
+    await daemon.untilSays("muted");
     const [line] = daemon.saying("muted");
     expect(line!.fields.get("by_uid")).toBe(String(UID));
     expect(line!.fields.get("by")).toBe(PROGRAM[0]!.split("/").at(-1)!.slice(0, 15));
@@ -213,6 +214,7 @@ describe.concurrent.skipIf(!IS_LINUX)("A recovery by hand", () => {
     await daemon.untilSays("act done");
     const acts = daemon.saying("act done").map(({ fields }) => fields.get("detail"));
     expect(acts).toEqual(["recovery 1, passed over muted"]);
+    await daemon.untilSays("act refused");
     expect(daemon.saying("act refused")[0]!.fields.get("act")).toBe("recover");
   });
 
@@ -280,6 +282,7 @@ s.sendall(b'{"v":1,"do":"mute","all":true,"for":"1m"}\\n')
 print(s.recv(4096).decode())`;
       const { stdout } = await runCommand(["python3", "-c", script]);
       expect(stdout).toContain('"agent":"*"');
+      await daemon.untilSays("muted");
       const [line] = daemon.saying("muted");
       expect(line!.fields.get("by")).toContain("[31mb");
       expect(daemon.stderr).not.toContain("\x1b[31mb");

@@ -198,7 +198,7 @@ describe.concurrent("a reload", () => {
     directories.push(directory);
     const { path } = directory;
     const config =
-      `${unix("main", `${path}/varta.sock`)}[observer]\nthreshold = "1s"\n` +
+      `${unix("main", `${path}/varta.sock`)}[observer]\nthreshold = "4s"\n` +
       `[recovery]\ncommand = ["/bin/touch", "${path}/recovered"]\n`;
     await using daemon = await DaemonProcess.start({
       directory: path,
