@@ -7,7 +7,7 @@ import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
 import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { pidOf } from "../support/log_lines.ts";
 import { Pauses, unlessMachinePauses } from "../support/pauses.ts";
-import { stallDelaysMs } from "../support/stall_delays.ts";
+import { beganAnew, stallDelaysMs } from "../support/stall_delays.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "../support/until.ts";
 
@@ -72,8 +72,7 @@ describe.skipIf(crewProgram === undefined)(`200 agents at 10 Hz${NEEDS_CREW}`, (
       await daemon.stop();
       const rows = daemon.exported("events.tsv");
       const delaysMs = [frozen, killed].flatMap((pid) => stallDelaysMs(rows, pid));
-      // After a pause of the daemon every agent has a whole threshold again.
-      const anewMs = sampleAt(page, "varta_observer_pauses_total") > 0 ? THRESHOLD_MS : 0;
+      const anewMs = beganAnew(page) ? THRESHOLD_MS : 0;
       // The machine may keep each of three waiting: the agent, the daemon, and who reads its log.
       const waitedMs = 3 * (await pauses.longestMs());
       const latestMs = THRESHOLD_MS + LATE_MS_MAX + anewMs + waitedMs;

@@ -1,7 +1,7 @@
 // Pages that follow the events and whose machine is gone: no FIN comes, and no reset (spec 13
 // section 2). A network namespace loses its loopback interface with all of them connected.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { EVENT_STREAMS_MAX } from "../../../src/view/event_streams.ts";
 import { RawClient } from "../../http/raw_client.ts";
 import { runCommand } from "../../support/command.ts";
@@ -17,6 +17,9 @@ const FREE_MS_MAX = 60_000;
 const TOKEN = "11".repeat(32);
 const CAN_MAKE_ONE = process.getuid?.() === 0 && Bun.which("ip") !== null;
 
+/** The state of a socket that waits for connections. */
+const LISTENS = "0A";
+
 const CLIENTS = `
 import socket, sys, time
 port, token, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -28,19 +31,21 @@ print("all", flush=True)
 time.sleep(300)
 `;
 
-/** By their inodes. A file that the daemon has open for a moment is none of them. */
-function socketsOf(pid: number): Set<string> {
+/** TCP connections that the process holds, by their inodes; what else it has open is none of them. */
+function connectionsOf(pid: number): string[] {
+  const rows = readFileSync(`/proc/${pid}/net/tcp`, "latin1").trim().split("\n").slice(1);
+  const cells = rows.map((row) => row.trim().split(/ +/));
+  const connected = cells.filter((row) => row[3] !== LISTENS).map((row) => row[9]!);
   const directory = `/proc/${pid}/fd`;
-  const sockets = new Set<string>();
-  for (const name of readdirSync(directory)) {
+  const held = readdirSync(directory).map((name) => {
     try {
-      const link = readlinkSync(`${directory}/${name}`);
-      if (link.startsWith("socket:")) sockets.add(link);
+      return readlinkSync(`${directory}/${name}`);
     } catch {
       // Closed since its name was read.
+      return "";
     }
-  }
-  return sockets;
+  });
+  return connected.filter((inode) => held.includes(`socket:[${inode}]`));
 }
 
 describe.skipIf(!CAN_MAKE_ONE)("pages whose machine is gone", () => {
@@ -57,8 +62,7 @@ describe.skipIf(!CAN_MAKE_ONE)("pages whose machine is gone", () => {
       ],
     });
     const inside = ["nsenter", `--net=/proc/${daemon.pid}/ns/net`];
-    const before = socketsOf(daemon.pid);
-    const opened = () => [...socketsOf(daemon.pid)].filter((socket) => !before.has(socket)).length;
+    const opened = () => connectionsOf(daemon.pid).length;
     const args = [CLIENTS, `${daemon.metricsPort}`, TOKEN, `${EVENT_STREAMS_MAX}`];
     const clients = Bun.spawn([...inside, "python3", "-c", ...args], { stdout: "pipe" });
     try {
