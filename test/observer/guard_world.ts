@@ -64,7 +64,8 @@ export class GuardWorld {
   }
 }
 
-function wordsOf(change: GuardChange): string {
+/** As the slow twin says it. */
+export function wordsOf(change: GuardChange): string {
   if (change.kind === "over") {
     const { atNs, end, tookNs, silent } = change;
     return `over ${atNs} ${end} ${tookNs} ${silent}`;

@@ -4,6 +4,10 @@ import type { SelfBeat } from "../../src/observer/self_beat.ts";
 import type { Fall } from "../../src/observer/silences.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 
+/** Five windows, whatever becomes of the self-beat. */
+const WINDOWS_MAX = 5;
+const WAIT_NS = 0.3 * NS_PER_S;
+
 export class ReferenceGuard {
   /** Each time at which it became active or was over. */
   readonly told: string[] = [];
@@ -43,14 +47,33 @@ export class ReferenceGuard {
       this.#wasWeighed = false;
       return;
     }
-    const endNs = this.since + 5 * this.#windowNs;
-    const doubtNs = Math.max(this.since, ...this.#evidenceNs);
+    const endNs = this.since + WINDOWS_MAX * this.#windowNs;
+    const doubtNs = this.#doubtNs();
     const beat = this.#selfBeat;
     const isHearing = !beat.isKept || (beat.sentNs >= doubtNs && beat.tookNs <= this.#windowNs / 4);
     const isDue = nowNs >= Math.min(endNs, doubtNs + this.#windowNs);
     if (this.#silent.length === 0) this.#over("back", nowNs);
     else if (isDue && isHearing) this.#over("judged", nowNs);
     else if (nowNs >= endNs) this.#over("longest", nowNs);
+  }
+
+  /** When it may be over without a beat at the earliest. */
+  nextDeadlineNs(nowNs: number): number {
+    if (this.since === undefined) return Number.POSITIVE_INFINITY;
+    const endNs = this.since + WINDOWS_MAX * this.#windowNs;
+    const untilNs = Math.min(this.#doubtNs() + this.#windowNs, endNs);
+    return nowNs < untilNs ? untilNs : endNs;
+  }
+
+  /** When the recovery of a stall may begin that was found then. */
+  recoveryNs(foundNs: number, members: number): number {
+    if (this.since !== undefined) return Number.POSITIVE_INFINITY;
+    const mayBegin = members >= this.#settings.membersMin && foundNs >= this.#restNs;
+    return mayBegin ? foundNs + WAIT_NS : foundNs;
+  }
+
+  #doubtNs(): number {
+    return this.#evidenceNs.reduce((last, ns) => Math.max(last, ns), this.since!);
   }
 
   /** Its own memory of thresholds is exact; that it forgets later than it must shows nowhere. */

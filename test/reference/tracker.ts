@@ -68,6 +68,8 @@ export interface ReferenceSlot {
   latched: boolean;
   /** It is late, and has not beaten since. */
   late: boolean;
+  /** It would be judged, and the guard holds it. */
+  held: boolean;
   /** Of its first beat, and when it may be judged, both without pauses. */
   firstNs: number;
   graceEndNs: number;
@@ -85,6 +87,14 @@ export interface ReferenceLane {
 
 export interface ReferenceTerms extends ReferenceLane {
   graceNs: number;
+}
+
+interface SlowGuard {
+  /** The guard is active: whom it holds is not due. */
+  readonly isHolding: boolean;
+  holds(slot: ReferenceSlot): boolean;
+  /** It is silent no more. */
+  returned(pid: number): void;
 }
 
 export type Taken = { readonly kind: "stall" | "retired"; readonly pid: number };
@@ -113,6 +123,8 @@ export class ReferenceTracker {
   lanes: ReferenceLane[] = [];
   cursor = 0;
   removed: number[] = [];
+  /** Whether silent members are held; undefined = there is no guard. */
+  guard: SlowGuard | undefined = undefined;
   /** Pids that the last drain found late, in that order. */
   lates: number[] = [];
   counters: ReferenceCounters = freshCounters();
@@ -201,6 +213,7 @@ export class ReferenceTracker {
     slot.status = frame.status;
     slot.payload = frame.payload;
     slot.latched = false;
+    this.guard?.returned(slot.pid);
     slot.beatOnce = false;
     this.#enterLane(slot, beat);
     return "Refreshed";
@@ -216,6 +229,7 @@ export class ReferenceTracker {
   }
 
   #recycle(slot: ReferenceSlot, beat: ReferenceBeat): Outcome {
+    this.guard?.returned(slot.pid);
     Object.assign(slot, this.#fresh(beat));
     this.#enterLane(slot, beat);
     this.counters.pidRecycles += 1;
@@ -240,6 +254,7 @@ export class ReferenceTracker {
       this.counters.uidShares += 1;
     }
     this.#remember(victim.pid);
+    this.guard?.returned(victim.pid);
     this.counters.evictions += 1;
     const position = this.slots.indexOf(victim);
     const slot = this.#fresh(beat);
@@ -332,6 +347,7 @@ export class ReferenceTracker {
     slot.lane = this.#laneFor(thresholdNs, lateNs);
     slot.late &&= slot.lane.lateNs < Infinity;
     slot.parked = false;
+    this.#holdNoMore(slot);
     if (!slot.latched) slot.acceptedAt = ++this.#acceptances;
   }
 
@@ -356,6 +372,7 @@ export class ReferenceTracker {
       slot.lane = this.#laneFor(terms.thresholdNs, terms.lateNs);
       slot.late &&= slot.lane.lateNs < Infinity;
       slot.parked = false;
+      this.#holdNoMore(slot);
       if (!slot.latched) slot.acceptedAt = ++this.#acceptances;
     }
   }
@@ -399,15 +416,18 @@ export class ReferenceTracker {
       left -= 1;
     }
     for (let i = 0; i < this.lanes.length; i++) {
-      for (const late of [true, false]) {
-        while (left > 0) {
+      for (const row of ["held", "late", "other"] as const) {
+        const late = row !== "other";
+        while (left > 0 && !(row === "held" && this.guard?.isHolding === true)) {
           const lane = this.lanes[i]!;
-          const first = this.laneSlots(lane, late)[0];
+          const first = this.rowSlots(lane, row)[0];
           const stallNs = thresholdNs ?? lane.thresholdNs;
           const dueNs = late ? stallNs : (thresholdNs ?? Math.min(lane.lateNs, stallNs));
           if (first === undefined || !isSilentFor(first, dueNs)) break;
           if (isInGrace(first)) {
             first.parked = true;
+            if (first.held) first.late &&= first.lane.lateNs < Infinity;
+            this.#holdNoMore(first);
             left -= 1;
           } else if (!isSilentFor(first, stallNs)) {
             first.late = true;
@@ -416,10 +436,11 @@ export class ReferenceTracker {
             left -= 1;
           } else {
             look(first);
-            const isHead = this.laneSlots(lane, late)[0] === first;
+            const isHead = this.rowSlots(lane, row)[0] === first;
             const isStillDue = isHead && isSilentFor(first, thresholdNs ?? lane.thresholdNs);
             if (!isStillDue || isInGrace(first)) continue;
-            taken.push(this.#take(first));
+            const took = this.#take(first);
+            if (took !== undefined) taken.push(took);
             left -= 1;
           }
         }
@@ -435,8 +456,22 @@ export class ReferenceTracker {
     return pinned !== undefined && live !== undefined && live !== pinned;
   }
 
-  #take(slot: ReferenceSlot): Taken {
+  #holdNoMore(slot: ReferenceSlot): void {
+    if (!slot.held) return;
+    slot.held = false;
+    this.guard?.returned(slot.pid);
+  }
+
+  /** Undefined = the guard holds it. */
+  #take(slot: ReferenceSlot): Taken | undefined {
     if (!this.#isAnother(slot)) {
+      if (this.guard?.holds(slot) === true) {
+        slot.held = true;
+        slot.late = true;
+        slot.acceptedAt = ++this.#acceptances;
+        return undefined;
+      }
+      this.#holdNoMore(slot);
       slot.latched = true;
       return { kind: "stall", pid: slot.pid };
     }
@@ -444,6 +479,7 @@ export class ReferenceTracker {
     if (last !== slot) this.slots[this.slots.indexOf(slot)] = last;
     this.cursor = this.slots.length === 0 ? 0 : this.cursor % this.slots.length;
     this.counters.pidRecycles += 1;
+    this.guard?.returned(slot.pid);
     this.#remember(slot.pid);
     return { kind: "retired", pid: slot.pid };
   }
@@ -471,7 +507,8 @@ export class ReferenceTracker {
   }
 
   nextDeadline(): number {
-    const waiting = this.slots.filter((slot) => !slot.latched);
+    const isHolding = this.guard?.isHolding === true;
+    const waiting = this.slots.filter((slot) => !slot.latched && !(slot.held && isHolding));
     return Math.min(
       ...waiting.map((slot) => {
         if (slot.parked) return slot.graceEndNs + slot.lastNs - this.awakeNs(slot.lastNs);
@@ -482,10 +519,11 @@ export class ReferenceTracker {
     );
   }
 
-  /** Those that wait in a lane: the late ones, or the others. */
-  laneSlots(lane: ReferenceLane, late: boolean): ReferenceSlot[] {
+  /** Those that wait in a lane: the ones that are held, the late ones, or the others. */
+  rowSlots(lane: ReferenceLane, row: "held" | "late" | "other"): ReferenceSlot[] {
     const waiting = this.slots.filter(({ latched, parked }) => !latched && !parked);
-    return inLaneOrder(waiting.filter((slot) => slot.lane === lane && slot.late === late));
+    const rowOf = ({ held, late }: ReferenceSlot) => (held ? "held" : late ? "late" : "other");
+    return inLaneOrder(waiting.filter((slot) => slot.lane === lane && rowOf(slot) === row));
   }
 
   #inHeapOrder(): ReferenceSlot[] {
@@ -499,6 +537,7 @@ export class ReferenceTracker {
     slot.lastNs = beat.nowNs;
     slot.acceptedAt = ++this.#acceptances;
     slot.late = false;
+    slot.held = false;
     slot.parked = false;
     if (slot.lane === NO_LANE) slot.lane = this.#laneFor(beat.thresholdNs, Infinity);
   }
@@ -553,6 +592,7 @@ export class ReferenceTracker {
       enteredAt: ++this.#acceptances,
       latched: false,
       late: false,
+      held: false,
       firstNs: this.awakeNs(beat.nowNs),
       graceEndNs: -Infinity,
       parked: false,

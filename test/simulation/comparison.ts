@@ -3,6 +3,7 @@
 // more than a turn.
 import { OUTCOME_LABELS } from "../../src/events/outcome_words.ts";
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../../src/base/reject_reason.ts";
+import { wordsOf } from "../observer/guard_world.ts";
 import { type Page, parsePage, sampleAt, sumOf } from "../metrics/page.ts";
 import { renderPage } from "../metrics/fixture.ts";
 import type { ReferenceSlot } from "../reference/tracker.ts";
@@ -25,6 +26,7 @@ export function compareTurn(daemon: Daemon, model: Model, turn: number): void {
   same("identity look-ups", expected.lookups, daemon.reader.lookups);
   sameList("stall", model.stalls, recorder.stalls);
   sameList("stall told to a person", model.stalls, recorder.reportedStalls);
+  sameList("guard", model.guardTold, guardWords(daemon));
   sameList("late", expected.lates, recorder.exportedLates);
   sameList("late told to a person", expected.lates, recorder.lates);
   sameList("recovery outcome", model.recovery.outcomes, recorder.outcomes);
@@ -40,6 +42,10 @@ export function compareTurn(daemon: Daemon, model: Model, turn: number): void {
   same("children outstanding", model.recovery.children.length, daemon.recovery.outstandingCount);
   compareAccounting(daemon, model);
   compareTracker(daemon, model);
+}
+
+function guardWords({ guard }: Daemon): string[] {
+  return guard?.changes.splice(0).map(wordsOf) ?? [];
 }
 
 /** The page as a scraper reads it. */
@@ -129,6 +135,7 @@ function compareTracker({ observer }: Daemon, model: Model): void {
     compareSlot(i, slot, model, tracker.slots);
     if (slot.latched) latched += 1;
     same(`slot ${i} late`, slot.late, tracker.table.lanes.isLate(i));
+    same(`slot ${i} held`, slot.held, observer.silence.guarded?.isHeld(slot.pid) ?? false);
     same(`slot ${i} end of grace`, slot.graceEndNs, tracker.slots.graceEndNs[i]);
     same(`slot ${i} waits for it`, slot.parked, tracker.table.lanes.graces.has(i));
   }

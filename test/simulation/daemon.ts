@@ -10,6 +10,8 @@ import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import { AgentRows } from "../../src/metrics/agent_rows.ts";
 import type { Metrics } from "../../src/metrics/metrics.ts";
 import type { ObserverClock } from "../../src/observer/clock.ts";
+import type { Guard } from "../../src/observer/guard.ts";
+import { HeardSelfBeats } from "../../src/observer/self_beat.ts";
 import type { Identification } from "../../src/observer/identification.ts";
 import type { Observer } from "../../src/observer/observer.ts";
 import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
@@ -47,6 +49,8 @@ export interface Daemon {
   readonly recorder: Recorder;
   readonly promises: Promises;
   readonly selfBeats: SelfBeatWorld;
+  /** Undefined = it has none. */
+  readonly guard: Guard | undefined;
   /** Terms of the rule and sizes have changed: as the swap of a reload does it. */
   reload(): void;
 }
@@ -55,22 +59,26 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
   const { scenario, links, processes } = world;
   const { thresholdNs, allowCrossNamespace, capacity, judgeLimit } = scenario;
   const listenerNames = links.map(({ options }) => options.name);
+  const clock = seams.clock(world.clock);
+  const selfBeats = new SelfBeatWorld(world);
+  const heard = new HeardSelfBeats(selfBeats.beats, clock);
+  const guard = scenario.guard && seams.guard(scenario.guard, heard);
   const promises = new Promises({
     thresholdNs,
     judgeLimit,
     processes,
     deafNsSince: (lastNs) => observer.tracker.pauses.sinceNs(lastNs),
     rule: scenario.rule,
+    guard,
     excusedNs: (lastNs, ownNs) => observer.tracker.pauses.excusedNs(lastNs, ownNs),
     agentName: (number) => observer.tracker.table.agents.nameOf(number),
     listenerNames,
   });
   const recorder = new Recorder(promises, makeEventLines(listenerNames, seams));
   const reader = processes.reader();
-  const clock = seams.clock(world.clock);
-  const selfBeats = new SelfBeatWorld(world);
   const observer = seams.observer({
     selfBeats: selfBeats.beats,
+    guard,
     thresholdNs,
     clock,
     processes: seams.processes(reader),
@@ -191,6 +199,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     recorder,
     promises,
     selfBeats,
+    guard,
     reload() {
       const findRule = ruleFinder([configRule(scenario.rule!)]);
       const monotonicNs = () => world.trueNs;

@@ -13,6 +13,8 @@ import type { AgentRows } from "../../src/metrics/agent_rows.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
 import type { MemberRule, RuleFinder } from "../../src/agents/rules.ts";
+import { Guard, type GuardSettings } from "../../src/observer/guard.ts";
+import type { SelfBeat } from "../../src/observer/self_beat.ts";
 import { Identification } from "../../src/observer/identification.ts";
 import { Observer } from "../../src/observer/observer.ts";
 import type { ChildRunner, SpawnedChild } from "../../src/recovery/children/child_runner.ts";
@@ -75,6 +77,48 @@ describe("a fault of the export is noticed:", () => {
     }
     const found = noticed({ exportLines: (options, text) => new DoubleLines(options, text) });
     expect(found).toStartWith("exported line");
+  });
+});
+
+describe("a fault of the guard is noticed:", () => {
+  // Lives with settings at random, where there is one.
+  const RUN = { livesSkipped: 2, agents: 16 };
+
+  test("who beats again still counts as silent", () => {
+    class ClingingGuard extends Guard {
+      override returned(): void {}
+    }
+    const found = noticed({ guard: (...made) => new ClingingGuard(...made) }, RUN);
+    expect(found).toMatch(/^guard|next deadline/);
+  });
+
+  test("a recovery does not wait until the others may have fallen silent", () => {
+    class HastyGuard extends Guard {
+      override recoveryNs(foundNs: number): number {
+        return foundNs;
+      }
+    }
+    const found = noticed({ guard: (...made) => new HastyGuard(...made) }, RUN);
+    expect(found).toMatch(/^(recovery outcome|next deadline|requests to the system)/);
+  });
+
+  test("it ends although a self-beat is lost", () => {
+    class TrustingGuard extends Guard {
+      constructor(settings: GuardSettings, selfBeat: SelfBeat) {
+        const { isKept } = selfBeat;
+        super(settings, { isKept, sentNs: Number.POSITIVE_INFINITY, tookNs: 0 });
+      }
+    }
+    const found = noticed({ guard: (...made) => new TrustingGuard(...made) }, RUN);
+    expect(found).toMatch(/^(guard|stall|next deadline)/);
+  });
+
+  test("nothing speaks for the observer's own fault", () => {
+    class ProudGuard extends Guard {
+      override saw(): void {}
+    }
+    const found = noticed({ guard: (...made) => new ProudGuard(...made) }, RUN);
+    expect(found).toMatch(/^(guard|stall|next deadline)/);
   });
 });
 

@@ -20,6 +20,9 @@ export interface LifeOptions {
   readonly pageEvery: number;
 }
 
+/** Turns; a draw would change all that comes after it. */
+const EVIDENCE_EVERY = 11;
+
 export class Life {
   readonly #world: World;
   readonly #daemon: Daemon;
@@ -33,7 +36,7 @@ export class Life {
     this.#world = world;
     this.#pageEvery = pageEvery;
     this.#daemon = makeDaemon(world, seams);
-    this.#model = new Model(world);
+    this.#model = new Model(world, this.#daemon.selfBeats);
     this.#statusReads = new StatusReads(this.#daemon, this.#model, world, seams);
   }
 
@@ -89,6 +92,7 @@ export class Life {
     runner.beginTurn();
     recorder.beginTurn();
     promises.beginTurn(observer.hasPendingStalls());
+    this.#maybeSeeEvidence();
     const replay = worldClock.fork();
     const sinceNs = Math.max(clock.lastNs, worldClock.rawNs);
     this.#lastTurn = tick.run();
@@ -104,6 +108,13 @@ export class Life {
     worldClock.endTurn();
     this.#world.finishSwaps();
     this.#maybeReload();
+  }
+
+  /** Something that is the observer's own fault. */
+  #maybeSeeEvidence(): void {
+    if (this.#turns % EVIDENCE_EVERY !== 0) return;
+    this.#daemon.guard?.saw("queue_full", this.nowNs);
+    this.#model.observer.guard?.twin.saw(this.nowNs);
   }
 
   // Between two turns; what was judged and not told yet was judged by the terms of before.
@@ -209,6 +220,9 @@ export class Life {
     coverage.count("datagrams", consumed);
     coverage.count("stalls", recorder.stalls.length);
     coverage.count("lates", recorder.lates.length);
+    const { slots } = this.#model.observer.tracker;
+    for (const text of this.#model.guardTold) coverage.count(`guard.${text.split(" ")[0]}`);
+    coverage.count("held", slots.filter(({ held }) => held).length);
     if (this.#model.observer.tracker.slots.some(({ parked }) => parked)) coverage.count("graced");
     coverage.count("stallsByRule", recorder.stalls.filter(isByRule).length);
     coverage.count("removed", recorder.removed.length);

@@ -6,6 +6,7 @@ import { MetricsModel } from "./metrics_model.ts";
 import { type ModelStall, modelStallText } from "./model_rows.ts";
 import { ObserverModel } from "./observer_model.ts";
 import { RecoveryModel } from "./recovery_model.ts";
+import type { SelfBeatWorld } from "./self_beat_world.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
 import { unitOf } from "./units.ts";
 import type { World } from "./world.ts";
@@ -30,12 +31,14 @@ export class Model {
   stalls: string[] = [];
   removed: number[] = [];
   slowStages: string[] = [];
+  /** When the guard became active, and was over. */
+  guardTold: string[] = [];
   readonly #world: World;
   #clockPreviousNs = 0;
   /** Outcomes of the turn that are among the lines of the export. */
   #outcomesExported = 0;
 
-  constructor(world: World) {
+  constructor(world: World, selfBeats: SelfBeatWorld) {
     this.#world = world;
     const { scenario } = world;
     this.observer = new ObserverModel({
@@ -45,6 +48,7 @@ export class Model {
       table: world.processes,
       generationAt: (trueNs) => world.generationAt(trueNs),
       readPidMax: () => world.pidMax,
+      selfBeats,
     });
     this.recovery = new RecoveryModel(scenario, {
       freshness: (pid, generation) => {
@@ -57,8 +61,13 @@ export class Model {
   }
 
   get hasWorkLeft(): boolean {
-    const { cutOff, stalls, told } = this.observer;
-    return cutOff || stalls.length + told.length > 0;
+    const { cutOff } = this.observer;
+    return cutOff || this.#hasStalls;
+  }
+
+  get #hasStalls(): boolean {
+    const { guard, nowNs, stalls, told } = this.observer;
+    return stalls.length + told.length > 0 || guard?.hasReady(nowNs) === true;
   }
 
   /** Replays one turn from the moment of `clock`. */
@@ -80,6 +89,7 @@ export class Model {
     this.consumed = observer.pump(clock, PUMP_BUDGET, PUMP_NS_MAX);
     // Only receiving takes simulated time.
     this.slowStages = clock.trueNs - startNs > 2 * SECOND_NS ? ["receive"] : [];
+    this.guardTold = observer.guard?.twin.told.splice(0) ?? [];
     this.#countTold();
     this.#recover();
     recovery.reap(observer.nowNs);
@@ -148,7 +158,7 @@ export class Model {
     const { observer, recovery } = this;
     const { recovers } = this.#world.scenario;
     for (let taken = 0; taken < EVALUATIONS_MAX; taken++) {
-      if (observer.stalls.length + observer.told.length === 0) return;
+      if (!this.#hasStalls) return;
       if (
         recovers &&
         recovery.spawns >= SPAWNS_MAX - Math.min(recovery.readyCount, KEPT_SPAWNS_MAX)
@@ -156,10 +166,19 @@ export class Model {
         recovery.countDeferral();
         return;
       }
-      const stall = observer.told.shift() ?? this.#tell(observer.stalls.shift()!);
+      const stall = this.#nextStall();
+      if (stall === undefined) continue;
       if (recovers) recovery.decide(stall, observer.nowNs);
       this.#exportOutcomes();
     }
+  }
+
+  /** Undefined = its recovery waits for the guard, or is not wanted any more. */
+  #nextStall(): ModelStall | undefined {
+    const { guard, nowNs, stalls, told } = this.observer;
+    if (guard?.hasReady(nowNs) === true) return guard.takeReady();
+    const stall = told.shift() ?? this.#tell(stalls.shift()!);
+    return guard?.waits(stall, nowNs) === true ? undefined : stall;
   }
 
   #exportOutcomes(): void {

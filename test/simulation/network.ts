@@ -21,8 +21,8 @@ export interface Datagram {
    * over UDP.
    */
   readonly sender?: SimulatedProcess | undefined;
-  /** The daemon sent it to itself: nothing is to come of it. */
-  readonly isSelfBeat?: boolean;
+  /** True time at which the daemon sent it to itself: nothing is to come of it. */
+  readonly selfBeatNs?: number;
 }
 
 /**

@@ -5,12 +5,15 @@
 import { referenceDecode, referenceDecodeInner } from "../reference/frame.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
 import { beginsAnew, ReferenceTracker, type ReferenceSlot } from "../reference/tracker.ts";
+import { GuardModel } from "./guard_model.ts";
 import { IdentificationModel } from "./identification_model.ts";
 import { type InnerClaim, InnerPidModel } from "./inner_pid_model.ts";
 import { type DecodedFrame, decodeErrorRow, lateText, type ModelStall, row } from "./model_rows.ts";
 import type { Datagram, Link } from "./network.ts";
 import type { CountingReader, ProcessTable } from "./process_table.ts";
 import type { Scenario } from "./scenario.ts";
+import { SelfBeatModel } from "./self_beat_model.ts";
+import type { SelfBeatWorld } from "./self_beat_world.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
 
 const SECOND_NS = 1_000_000_000;
@@ -47,12 +50,16 @@ export interface ObserverModelOptions {
   /** The clock of start times at a true time. */
   readonly generationAt: (trueNs: number) => number;
   readonly readPidMax: () => number;
+  readonly selfBeats: Pick<SelfBeatWorld, "underWayNs" | "wasSent">;
 }
 
 export class ObserverModel {
   readonly tracker: ReferenceTracker;
   readonly identification: IdentificationModel;
   readonly innerPids: InnerPidModel;
+  readonly selfBeat: SelfBeatModel;
+  /** Undefined = the daemon has none. */
+  readonly guard: GuardModel | undefined;
   /** When the identity of a slot was last looked up, and who took its last beat. */
   readonly lookedUpNs = new WeakMap<ReferenceSlot, number>();
   readonly listenerOf = new WeakMap<ReferenceSlot, number>();
@@ -126,6 +133,21 @@ export class ObserverModel {
     });
     this.innerPids = new InnerPidModel(processes);
     this.identification = new IdentificationModel(scenario, this.tracker, options.table);
+    this.selfBeat = new SelfBeatModel({
+      listeners: options.links.length,
+      wasSent: () => options.selfBeats.wasSent,
+      nowNs: () => this.nowNs,
+      trueNs: () => this.clock!.trueNs,
+    });
+    this.guard =
+      scenario.guard &&
+      new GuardModel({
+        settings: scenario.guard,
+        tracker: this.tracker,
+        selfBeat: this.selfBeat,
+        hasRule: (slot) => this.identification.hasRule(slot),
+        nowNs: () => this.nowNs,
+      });
     this.#bucket = new ReferenceTokenBucket(scenario.globalRate, scenario.globalBurst);
     this.links = options.links.map((link) => ({
       link,
@@ -184,7 +206,8 @@ export class ObserverModel {
   }
 
   nextDeadline(): number {
-    return Math.min(this.tracker.nextDeadline(), this.lookNs);
+    const guardNs = this.guard?.nextDeadlineNs(this.nowNs) ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.tracker.nextDeadline(), this.lookNs, guardNs);
   }
 
   rejectedTotal(reason: string): number {
@@ -301,6 +324,7 @@ export class ObserverModel {
       this.#pauseIsOver();
       return;
     }
+    this.guard?.look(nowNs);
     const { judgeLimit } = this.#options.scenario;
     const look = (slot: ReferenceSlot) => this.identification.beforeJudged(slot, nowNs);
     const drained = this.tracker.drain(nowNs, undefined, judgeLimit, look);
@@ -336,7 +360,11 @@ export class ObserverModel {
 
   /** The table of spec 04 section 5. */
   #take(state: LinkState, listenerNumber: number, datagram: Datagram, nowNs: number): void {
-    if (datagram.isSelfBeat === true) return;
+    if (datagram.selfBeatNs !== undefined) {
+      if (this.#options.selfBeats.underWayNs.get(listenerNumber) === datagram.selfBeatNs)
+        this.selfBeat.round(listenerNumber, datagram.selfBeatNs, this.clock!.trueNs);
+      return;
+    }
     state.account.received += 1;
     const reason = this.#reasonAgainst(state, listenerNumber, datagram, nowNs);
     if (reason === undefined) state.account.accepted += 1;

@@ -5,6 +5,7 @@
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import type { MemberLate } from "../../src/events/member_late.ts";
 import type { Stall } from "../../src/events/stall.ts";
+import type { Guard } from "../../src/observer/guard.ts";
 import type { SpawnAsked } from "./children.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { same, SimulationFailure } from "./failure.ts";
@@ -17,6 +18,9 @@ import { isListed, UNIT_UID } from "./units.ts";
 const KERNEL = 0;
 const OPERATOR = 1;
 
+/** Nobody who can bring it about keeps it up. */
+const GUARD_REST_NS_MIN = 60e9;
+
 export interface PromiseOptions {
   readonly thresholdNs: number;
   readonly judgeLimit: number;
@@ -27,6 +31,8 @@ export interface PromiseOptions {
   readonly rule: ScenarioRule | undefined;
   /** By how much the deadline of one with this threshold is later, whose last beat was then. */
   readonly excusedNs: (lastNs: number, thresholdNs: number) => number;
+  /** Undefined = the daemon has none. */
+  readonly guard: Pick<Guard, "view" | "changes"> | undefined;
   readonly agentName: (number: number) => string;
   readonly listenerNames: readonly string[];
 }
@@ -47,6 +53,8 @@ interface Watched {
 
 export class Promises {
   #reloadedNs = Number.NEGATIVE_INFINITY;
+  /** When the guard was over for the last time. */
+  #guardOverNs = Number.NEGATIVE_INFINITY;
   readonly #options: PromiseOptions;
   readonly #watched = new Map<number, Watched>();
   /** Children that were started and not reported as ended. */
@@ -105,6 +113,9 @@ export class Promises {
   }
 
   onStall(stall: Stall): void {
+    const sinceNs = this.#options.guard?.view?.sinceNs ?? Number.POSITIVE_INFINITY;
+    if (stall.observerNs > sinceNs)
+      throw new SimulationFailure("promise: the guard holds stalls", "none", `pid ${stall.pid}`);
     this.#stalls.set(stall.pid, stall);
     this.#isNamed(stall);
     const thresholdNs = this.#thresholdOf(stall);
@@ -165,6 +176,17 @@ export class Promises {
     if (this.#reloadedNs === Number.NEGATIVE_INFINITY) return this.#reloadedNs;
     const longestNs = Math.max(rule?.thresholdNs ?? 0, thresholdNs);
     return this.#reloadedNs + longestNs + excusedNs(this.#reloadedNs, longestNs);
+  }
+
+  /** Nobody is judged before; who is silent then is judged at once. */
+  #heldUntilNs(): number {
+    const { guard } = this.#options;
+    for (const { kind, atNs } of guard?.changes ?? []) {
+      if (kind === "over") this.#guardOverNs = atNs;
+      else if (atNs < this.#guardOverNs + GUARD_REST_NS_MIN)
+        throw new SimulationFailure("promise: the guard rests", this.#guardOverNs, atNs);
+    }
+    return guard?.view === undefined ? this.#guardOverNs : Number.POSITIVE_INFINITY;
   }
 
   onRemoved(pid: number, nowNs: number): void {
@@ -267,6 +289,7 @@ export class Promises {
    * tracked.
    */
   endTurn(sinceNs: number, judged: boolean, hasPendingStalls: boolean): void {
+    const heldUntilNs = this.#heldUntilNs();
     this.#atMost("spawns", 16, this.#spawnsThisTurn);
     this.#atMost("stalls decided", 256, this.#decisionsThisTurn);
     // Two lists of at most 64, and at most one more for each decision.
@@ -274,7 +297,8 @@ export class Promises {
     // With a smaller judge limit, which retired slots count against too, some agents have to wait,
     // and only the model knows which.
     // Each may be late, wait for its grace, and leave that before it is judged.
-    const moves = 4 * this.#watched.size + this.#removedThisTurn;
+    // Or be held before it is judged in the end.
+    const moves = 5 * this.#watched.size + this.#removedThisTurn;
     const judgesAll = moves <= this.#options.judgeLimit;
     if (!judged || !this.#queueWasEmpty || hasPendingStalls || !judgesAll) return;
     for (const [pid, watched] of this.#watched) {
@@ -286,8 +310,8 @@ export class Promises {
       // It is not seen here which beat took the slot: the last one at the latest.
       const graceNs = isShared(watched.generation) ? (rule?.graceNs ?? 0) : 0;
       const silentNs = excused + Math.max(ownNs, graceNs);
-      const deadlineNs = Math.max(silentNs, this.#settledNs());
-      this.#isLateIfDue(pid, watched, excused + graceNs, sinceNs);
+      const deadlineNs = Math.max(silentNs, this.#settledNs(), heldUntilNs);
+      this.#isLateIfDue(pid, watched, Math.max(excused + graceNs, heldUntilNs), sinceNs);
       if (reported || deadlineNs > sinceNs) continue;
       throw new SimulationFailure(
         `promise: no stall is missed, pid ${pid}`,

@@ -3,6 +3,7 @@
 // settings meet each other. Agents and processes live on between lives, as they do when a daemon is
 // restarted.
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import type { GuardSettings } from "../../src/observer/guard.ts";
 import type { LinkOptions } from "./network.ts";
 import { OWN_INODE } from "./process_table.ts";
 import type { Random } from "./random.ts";
@@ -45,6 +46,8 @@ export interface Scenario {
   readonly hostility: number;
   /** The one rule, which takes those that run the shared program; undefined = there is none. */
   readonly rule: ScenarioRule | undefined;
+  /** Undefined = silence is never the observer's own fault. */
+  readonly guard: GuardSettings | undefined;
   /** Datagrams arrive at once and in order, and agents beat four times within a threshold. */
   readonly isCalm: boolean;
 }
@@ -162,6 +165,7 @@ function fullScenario(
     mishaps: 0.3,
     hostility: 0.1,
     rule: undefined,
+    guard: undefined,
     isCalm: false,
   };
 }
@@ -223,7 +227,20 @@ function drawScenario(random: Random, agentCount: number): Scenario {
     mishaps: random.pick([0.02, 0.2, 0.6]),
     hostility: random.pick([0, 0.05, 0.3]),
     rule: drawRule(random, thresholdNs),
+    guard: guardOf(thresholdNs, agentCount),
     isCalm: false,
+  };
+}
+
+/** Of three lives two have one; a draw would change all that comes after it. */
+function guardOf(thresholdNs: number, agentCount: number): GuardSettings | undefined {
+  const lot = thresholdNs % 12;
+  if (lot >= 8) return undefined;
+  return {
+    isOn: true,
+    share: [0.2, 0.5][lot % 2]!,
+    membersMin: [2, Math.ceil(agentCount / 8)][lot >> 2]!,
+    windowNs: lot % 4 < 2 ? undefined : 2 * thresholdNs,
   };
 }
 

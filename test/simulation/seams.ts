@@ -8,6 +8,8 @@ import type { ProcessReader } from "../../src/processes/process_reader.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { Metrics, type MetricsOptions } from "../../src/metrics/metrics.ts";
 import { ObserverClock, type RawClock } from "../../src/observer/clock.ts";
+import { Guard, type GuardSettings } from "../../src/observer/guard.ts";
+import type { SelfBeat } from "../../src/observer/self_beat.ts";
 import { Identification } from "../../src/observer/identification.ts";
 import { Observer } from "../../src/observer/observer.ts";
 import type { ObserverOptions } from "../../src/observer/observer_options.ts";
@@ -17,6 +19,7 @@ import type { RecoveryOptions } from "../../src/recovery/recovery_options.ts";
 export interface Seams {
   clock(raw: RawClock): ObserverClock;
   observer(options: ObserverOptions): Observer;
+  guard(settings: GuardSettings, selfBeat: SelfBeat): Guard;
   identification(options: ConstructorParameters<typeof Identification>[0]): Identification;
   recovery(options: RecoveryOptions): Recovery;
   metrics(options: MetricsOptions): Metrics;
@@ -29,6 +32,7 @@ export interface Seams {
 export const REAL_PARTS: Seams = {
   clock: (raw) => new ObserverClock(raw),
   observer: (options) => new Observer(options),
+  guard: (settings, selfBeat) => new Guard(settings, selfBeat),
   identification: (options) => new Identification(options),
   recovery: (options) => new Recovery(options),
   metrics: (options) => new Metrics(options),

@@ -21,6 +21,13 @@ describe("simulate()", () => {
     expect(coverage.missing(["stalls", "resumed", "outcome.spawned", "evictions"])).toEqual([]);
   });
 
+  test("many that fall silent at once are held by the guard, and judged in the end", () => {
+    const run = { seed: 13, steps: 1_500, agents: 16, livesSkipped: 2 };
+    const { failure, coverage } = simulate(run);
+    expect(failure).toBeUndefined();
+    expect(coverage.missing(["guard.active", "guard.over", "held", "selfBeatsLost"])).toEqual([]);
+  });
+
   test("a crowd that falls silent at once uses up the budgets of a turn", () => {
     const { failure, coverage } = simulate({ seed: 5, steps: 400, agents: 400, pageEvery: 50 });
     expect(failure).toBeUndefined();

@@ -364,6 +364,7 @@ class Pair {
         enteredAt: wanted.enteredAt,
         latched: slots.isLatched(slot),
         late: this.fast.tracker.table.lanes.isLate(slot),
+        held: false,
         firstNs: slots.firstNs[slot]!,
         graceEndNs: slots.graceEndNs[slot]!,
         parked: this.fast.tracker.table.lanes.graces.has(slot),
@@ -385,7 +386,9 @@ class Pair {
         for (let slot = table.lanes.head[row]!; slot >= 0; slot = slots.next[slot]!)
           pids.push(slots.pid[slot]!);
         expect(table.lanes.thresholdNs[row]).toBe(lane.thresholdNs);
-        expect(pids).toEqual(this.slow.laneSlots(lane, row !== i).map((slot) => slot.pid));
+        expect(pids).toEqual(
+          this.slow.rowSlots(lane, row !== i ? "late" : "other").map((slot) => slot.pid),
+        );
       }
       expect(table.lanes.lateNs[i]).toBe(lane.lateNs);
     });
