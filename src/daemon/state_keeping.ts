@@ -9,6 +9,7 @@ import { findState } from "../snapshot/found_state.ts";
 import type { State, StateRow } from "../snapshot/records.ts";
 import { StateWriter } from "../snapshot/state_writer.ts";
 import type { Deadline } from "./deadline.ts";
+import { requireDirectory } from "./file_place.ts";
 import { STATE } from "./state_counters.ts";
 import type { Log } from "./log.ts";
 
@@ -44,6 +45,7 @@ export class StateKeeping implements Deadline {
     const { path, ownerUid } = options;
     let lock: LockFile;
     try {
+      requireDirectory(path);
       lock = LockFile.take(`${path}.lock`, ownerUid);
     } catch (error) {
       if (error instanceof LockedError && !options.isDefault) throw error;

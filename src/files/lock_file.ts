@@ -1,7 +1,7 @@
 // A file whose lock says that something belongs to this process (spec 18 section 1): a state file,
 // a socket path. What holds is flock(2), which ends with the process however that ends; the pid in
-// the file is for messages alone. The file stays: who removed it would take the lock from whoever
-// has it open.
+// the file is for messages alone. Only who has the lock may remove the file, and before it gives
+// the lock up; whoever has it open by then opens again.
 import {
   closeSync,
   constants,
@@ -10,6 +10,7 @@ import {
   lstatSync,
   openSync,
   readSync,
+  unlinkSync,
   writeSync,
 } from "node:fs";
 import { EAGAIN } from "../../ffi/constants.ts";
@@ -61,12 +62,27 @@ export class LockFile implements Disposable {
     writeSync(fd, `${process.pid}\n`, 0);
   }
 
+  /** False: somebody has removed the file, and another process can lock a new one. */
+  get isInPlace(): boolean {
+    return this.#fd >= 0 && isAt(this.path, this.#fd);
+  }
+
   /** Gives it up; the file stays, without a holder. */
   [Symbol.dispose](): void {
     if (this.#fd < 0) return;
     ftruncateSync(this.#fd, 0);
     closeSync(this.#fd);
     this.#fd = -1;
+  }
+
+  /** Gives it up, and the file with it. */
+  remove(): void {
+    try {
+      if (this.isInPlace) unlinkSync(this.path);
+    } catch {
+      // A file that is gone is what is wanted, and one that stays locks nobody out.
+    }
+    this[Symbol.dispose]();
   }
 }
 
@@ -79,13 +95,17 @@ function hasLock(path: string, fd: number): boolean {
     check(result, `cannot lock ${path}`);
     // Another program may have removed the file before it was locked: the next one would lock
     // another file under the same name.
-    const { dev, ino } = fstatSync(fd);
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    isKept = found?.dev === dev && found.ino === ino;
+    isKept = isAt(path, fd);
     return isKept;
   } finally {
     if (!isKept) closeSync(fd);
   }
+}
+
+function isAt(path: string, fd: number): boolean {
+  const { dev, ino } = fstatSync(fd);
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.dev === dev && found.ino === ino;
 }
 
 function openOwn(path: string, ownerUid: number): number {
@@ -93,7 +113,9 @@ function openOwn(path: string, ownerUid: number): number {
   if (found !== undefined) requireOwnFile(path, found, { ownerUid, private: true });
   const fd = attempt(path);
   try {
-    requireOwnFile(path, fstatSync(fd), { ownerUid, private: true });
+    const stats = fstatSync(fd);
+    // One that was removed meanwhile is found not to be in its place.
+    if (stats.nlink > 0) requireOwnFile(path, stats, { ownerUid, private: true });
     return fd;
   } catch (error) {
     closeSync(fd);

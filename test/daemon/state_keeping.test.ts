@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StateKeeping } from "../../src/daemon/state_keeping.ts";
 import { stateRows } from "../../src/daemon/state_rows.ts";
@@ -91,6 +91,19 @@ describe("StateKeeping", () => {
     ]);
     await keeping!.close();
     expect(findState(path, UID).kind).toBe("state");
+  });
+
+  test("is not kept where others could put another file in its place", () => {
+    using directory = new TempDirectory();
+    const openToAll = directory.join("open");
+    mkdirSync(openToAll);
+    chmodSync(openToAll, 0o777);
+    const { keeping, lines } = open(join(openToAll, "state"));
+    expect(keeping).toBeUndefined();
+    expect(lines).toMatchObject([
+      { msg: "state not kept", error: expect.stringContaining("mode 0777") },
+    ]);
+    expect(readdirSync(openToAll)).toEqual([]);
   });
 
   test("goes on without where something else has the name, and gives the lock up", () => {

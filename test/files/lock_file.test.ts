@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { linkSync, lstatSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, lstatSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LockedError, LockFile } from "../../src/files/lock_file.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -76,6 +76,21 @@ describe("LockFile", () => {
     unlinkSync(path);
     using second = LockFile.take(path, UID);
     expect(refusal(second.path)).toBeInstanceOf(LockedError);
+  });
+
+  test("may take its file along, but not that of another one", () => {
+    using directory = new TempDirectory();
+    const path = directory.join("a.lock");
+    LockFile.take(path, UID).remove();
+    expect(existsSync(path)).toBe(false);
+    const first = LockFile.take(path, UID);
+    expect(first.isInPlace).toBe(true);
+    unlinkSync(path);
+    using _ = LockFile.take(path, UID);
+    expect(first.isInPlace).toBe(false);
+    first.remove();
+    first.remove();
+    expect(refusal(path)).toBeInstanceOf(LockedError);
   });
 
   test("follows no link, and takes no file with a second name, nor a directory", () => {
