@@ -80,6 +80,7 @@ export function observerStatus(sources: StatusSources, isEmpty: boolean): Observ
   const whoMay = isEmpty ? sources.view.socketRights() : undefined;
   const { nowNs, lastPause, guard, selfBeat } = sources.view.observer();
   const refusedAt = sources.view.refusedAt();
+  const pausedMs = wholeMsFromNs(sources.view.pausedInMinuteNs());
   const isShown = lastPause !== undefined && nowNs - lastPause.endNs < PAUSE_SHOWN_NS;
   return {
     state: guard === undefined ? "ok" : "guard",
@@ -93,6 +94,7 @@ export function observerStatus(sources: StatusSources, isEmpty: boolean): Observ
         }
       : null,
     guard: guard === undefined ? false : guardView(guard, sources),
+    ...(pausedMs > 0 ? { paused_in_minute_ms: pausedMs } : {}),
     refused: sources.view.refused(),
     ...(refusedAt === undefined ? {} : { last_good: refusedAt }),
     ...(whoMay === undefined ? {} : { who_may: whoMay }),

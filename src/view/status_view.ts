@@ -23,6 +23,8 @@ export interface ObserverStatus {
   readonly up_s: number;
   /** The last pause, for ten minutes after it. */
   readonly paused_last: ObserverPause | null;
+  /** Of the last minute, the time in which it was paused; left out = none. */
+  readonly paused_in_minute_ms?: number;
   /** `false` while it is not active. */
   readonly guard?: ObserverGuard | false;
   /** Refused datagrams since the start, of the most frequent reason; null = none. */

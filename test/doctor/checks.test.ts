@@ -506,6 +506,10 @@ describe("what the daemon says of itself", () => {
       cause: "the machine was stopped",
     };
     expect(await saying("pauses", { paused_last: pause })).toMatchObject({ severity: "warning" });
+    const asleep = { ...pause, is_silence: true };
+    expect((await saying("pauses", { paused_last: asleep }))?.effect).toContain(
+      'observer.clock_source = "boottime" counts it as silence',
+    );
     expect(await saying("last_good", { last_good: "/x:3:1: found ..." })).toMatchObject({
       severity: "fault",
     });

@@ -21,6 +21,8 @@ const ASKING: readonly AgentState[] = ["stalled", "missing", "critical", "degrad
 
 /** As the alert VartaSelfBeatSlow has it. */
 const SELF_BEAT_MS_SLOW = 250;
+/** A tenth of a minute: more of it is a fault for doctor, too. */
+const PAUSED_MS_MAX = 6_000;
 
 interface StatusOptions {
   /** `--all`: nothing is folded. */
@@ -110,6 +112,7 @@ function mutedBad(bad: readonly AgentStatusView[], muted: number): string {
 
 function observerLines(view: StatusView, times: Times, screen: Screen): string[] {
   const { guard, paused_last: pause, last_good: refusedAt, self_beat: heard } = view.observer;
+  const pausedMs = view.observer.paused_in_minute_ms ?? 0;
   const texts: string[] = [];
   if (refusedAt !== undefined)
     texts.push(
@@ -136,6 +139,11 @@ function observerLines(view: StatusView, times: Times, screen: Screen): string[]
   else if (heard !== undefined && (heard.took_ms ?? 0) >= SELF_BEAT_MS_SLOW)
     texts.push(
       `observer: a beat takes ${duration(heard.took_ms!)} from its send until it is taken in.`,
+    );
+  if (pausedMs > PAUSED_MS_MAX)
+    texts.push(
+      `observer: paused for ${duration(pausedMs)} of the last minute: stalls are told late by as ` +
+        "much. varta-watch doctor",
     );
   if (guard !== undefined && guard !== false)
     texts.push(

@@ -39,7 +39,10 @@ function pausesFinding({ pause, inMinuteMs }: PauseFacts): Finding | undefined {
   return {
     severity: "warning",
     found: `The observer was paused for ${shortDuration(pause.length_ms)} at ${pause.time}.`,
-    effect: `Nothing was judged in that time${cause}; deadlines were moved by it.`,
+    effect:
+      pause.is_silence === true
+        ? `Nothing was judged in that time${cause}; observer.clock_source = "boottime" counts it as silence.`
+        : `Nothing was judged in that time${cause}; deadlines were moved by it.`,
     fix,
   };
 }

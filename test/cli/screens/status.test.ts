@@ -12,6 +12,7 @@ const VIEWS: Readonly<Record<string, (width: number) => string>> = {
   "one missing": (width) => statusScreen(views.ONE_MISSING, terminal(width)),
   muted: (width) => statusScreen(views.MUTED, terminal(width)),
   "observer paused": (width) => statusScreen(views.PAUSED, terminal(width)),
+  "observer paused again and again": (width) => statusScreen(views.ASLEEP, terminal(width)),
   "guard active": (width) => statusScreen(views.GUARD, terminal(width)),
   "self-beats missing": (width) => statusScreen(views.UNHEARD, terminal(width)),
   "self-beats slow": (width) => statusScreen(views.SLOWLY_HEARD, terminal(width)),

@@ -137,6 +137,15 @@ export const PAUSED = statusOf(AFTER_PAUSE, WELL, {
     cause: "the machine was stopped",
   },
 });
+export const ASLEEP = statusOf(AFTER_PAUSE, WELL, {
+  paused_in_minute_ms: 8_100,
+  paused_last: {
+    time: "2026-11-27T23:13:04.310Z",
+    length_ms: 3_600_000,
+    cause: "the machine was suspended",
+    is_silence: true,
+  },
+});
 export const GUARD = statusOf(
   GUARDED,
   [
