@@ -8,6 +8,7 @@ import { REAL_FILE_CALLS } from "../files/append_file.ts";
 import { LockedError } from "../files/lock_file.ts";
 import { SecureUdpListener } from "../listener/secure_udp.ts";
 import type { SenderTable } from "../listener/sender_table.ts";
+import { EndedMeanwhile } from "../processes/ended_meanwhile.ts";
 import type { Identity } from "../processes/identity.ts";
 import { hereAndNow } from "../snapshot/here.ts";
 import type {
@@ -84,6 +85,7 @@ function here({ clock }: Pick<Parts, "clock">) {
 function restore(state: State, parts: Parts, config: Config): RestoredState {
   const { observer, recovery, muting, listenerNames, processes, identification } = parts;
   const now = here(parts);
+  const ended = new EndedMeanwhile(processes, monotonicNs);
   const restored = restoreState(
     state,
     {
@@ -96,7 +98,7 @@ function restore(state: State, parts: Parts, config: Config): RestoredState {
         const number = listenerNames.indexOf(name);
         return number < 0 ? undefined : number;
       },
-      hasEnded: (pid, startTime) => processes.hasEnded(pid, startTime),
+      hasEnded: (pid, startTime) => ended.hasEnded(pid, startTime),
     },
     {
       here: now,
