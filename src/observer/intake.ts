@@ -131,8 +131,7 @@ export class Intake {
     datagram.sourceAt = batchRow * IP_WORDS;
     const verdict = batch.verdict[batchRow]!;
     const { words, frameWord } = datagram;
-    const isOwn = verdict === VERDICT_PASS && words[frameWord + WORD_PID]! === this.#ownPid;
-    if (isOwn && this.#selfBeats!.takes(words, frameWord, datagram.listenerNumber)) return;
+    if (verdict === VERDICT_PASS && this.#isSelfBeat(datagram)) return;
     this.#accounting.received[datagram.listenerNumber]!++;
     if (verdict !== VERDICT_PASS) {
       this.#listenerRejected(datagram, verdict);
@@ -142,6 +141,14 @@ export class Intake {
     const code = isInner ? decodeInnerFrame(words, frameWord) : decodeFrame(words, frameWord);
     if (code === DECODE_OK) this.#takeFrame(datagram, listener);
     else this.#decodeFailed(datagram, code);
+  }
+
+  #isSelfBeat({ words, frameWord, listenerNumber }: Datagram): boolean {
+    const beats = this.#selfBeats;
+    if (beats === undefined) return false;
+    const isOwn = words[frameWord + WORD_PID]! === this.#ownPid;
+    if (isOwn && beats.takes(words, frameWord, listenerNumber)) return true;
+    return beats.takesInherited(words, frameWord, listenerNumber);
   }
 
   /**

@@ -7,11 +7,12 @@ import { assert } from "../base/assert.ts";
 import { block, Counters, counter, histogram } from "../base/counters.ts";
 import { FRAME_BYTES, LISTENERS_MAX } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
-import { U32_MAX } from "../base/u64.ts";
 import { encodeFrame } from "../wire/encode.ts";
 import {
   PID_MIN,
   STATUS_OK,
+  WORD_NONCE_HI,
+  WORD_NONCE_LO,
   WORD_PAYLOAD,
   WORD_PID,
   WORD_TIMESTAMP_HI,
@@ -23,6 +24,12 @@ import {
  * up. As long as a loop that does not come round is called fresh.
  */
 export const SELF_BEAT_LATE_NS = 4 * NS_PER_S;
+
+/** In the upper half of the payload; below it is the number. */
+const MARK = 0x5642;
+const NUMBERS = 0x1_0000;
+/** The next one is sent when the one before came round, so a killed daemon leaves one at most. */
+const INHERITED_MAX = 1;
 
 /** From the wake-up of a quiet loop, a tenth of a millisecond, to the silence of a threshold. */
 const BOUNDS = ["0.0001", "0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025"].concat([
@@ -42,7 +49,7 @@ export const SELF_BEATS = block({
   ended: counter(
     "varta_self_beats_total",
     "Beats of the daemon to itself, by what became of them.",
-    { label: "result", values: ["round", "refused", "lost"] },
+    { label: "result", values: ["round", "refused", "lost", "inherited"] },
   ),
 });
 
@@ -60,7 +67,7 @@ class Way {
   /** What only the daemon knows. */
   readonly secretHi: number;
   readonly secretLo: number;
-  /** Of the last beat; it wraps after a hundred years. */
+  /** Of the last beat; it wraps after hours. */
   sequence = 0;
   /** How many came round. */
   rounds = 0;
@@ -90,6 +97,8 @@ export class SelfBeats {
   refusedAgain = 0;
   readonly #options: SelfBeatsOptions;
   readonly #ways = new Map<number, Way>();
+  /** By listener: how many of an earlier daemon were in its queue. */
+  readonly #inherited = new Uint8Array(LISTENERS_MAX);
   readonly #bytes = new Uint8Array(new ArrayBuffer(FRAME_BYTES));
   readonly #words = new Uint32Array(this.#bytes.buffer);
 
@@ -110,11 +119,12 @@ export class SelfBeats {
     if (Number.isNaN(way.waitingNs)) way.waitingNs = nowNs;
     if (nowNs - way.sentNs < SELF_BEAT_LATE_NS) return undefined;
     if (!Number.isNaN(way.sentNs)) this.counters.add(SELF_BEATS.ended.lost);
-    way.sequence = (way.sequence + 1) % U32_MAX;
+    way.sequence = (way.sequence + 1) % NUMBERS;
     way.sentNs = nowNs;
     // With nonce 0 it is no plain beat, even if somebody made the daemon's pid a member.
-    const { secretHi, secretLo, sequence } = way;
-    encodeFrame(this.#words, 0, STATUS_OK, this.pid, secretHi, secretLo, 0, 0, sequence);
+    const { secretHi, secretLo } = way;
+    const payload = MARK * NUMBERS + way.sequence;
+    encodeFrame(this.#words, 0, STATUS_OK, this.pid, secretHi, secretLo, 0, 0, payload);
     return this.#bytes;
   }
 
@@ -158,7 +168,8 @@ export class SelfBeats {
     if (words[w + WORD_TIMESTAMP_HI] !== way.secretHi) return false;
     if (words[w + WORD_TIMESTAMP_LO] !== way.secretLo) return false;
     // One that was given up is ours, too: it must not become a member.
-    if (words[w + WORD_PAYLOAD] !== way.sequence || Number.isNaN(way.sentNs)) return true;
+    const payload = MARK * NUMBERS + way.sequence;
+    if (words[w + WORD_PAYLOAD] !== payload || Number.isNaN(way.sentNs)) return true;
     const tookNs = this.#options.monotonicNs() - way.sentNs;
     this.counters.add(SELF_BEATS.ended.round);
     this.counters.observe(SELF_BEATS.seconds, tookNs / NS_PER_S);
@@ -169,6 +180,19 @@ export class SelfBeats {
     way.isPossible = true;
     way.sentNs = Number.NaN;
     way.waitingNs = Number.NaN;
+    return true;
+  }
+
+  /**
+   * Whether the frame at word `w` is one of an earlier daemon, in the queue of listener `number`
+   * that it left to this one: its sender is no agent. Whoever makes such a frame is not heard once.
+   */
+  takesInherited(words: Uint32Array, w: number, number: number): boolean {
+    if (words[w + WORD_NONCE_LO] !== 0 || words[w + WORD_NONCE_HI] !== 0) return false;
+    if (words[w + WORD_PAYLOAD]! >>> 16 !== MARK) return false;
+    if (this.#inherited[number]! >= INHERITED_MAX) return false;
+    this.#inherited[number]! += 1;
+    this.counters.add(SELF_BEATS.ended.inherited);
     return true;
   }
 

@@ -52,9 +52,9 @@ function observed(): [number, number] {
 describe("SelfBeats.begin()", () => {
   test("makes a valid frame of the daemon's pid, with a number that grows", () => {
     const { frame } = decoded(begun());
-    expect(frame).toMatchObject({ pid: PID, status: "ok", nonce: 0n, payload: 1 });
+    expect(frame).toMatchObject({ pid: PID, status: "ok", nonce: 0n, payload: 0x5642_0001 });
     beats.refused(LISTENER);
-    expect(decoded(begun()).frame).toMatchObject({ payload: 2 });
+    expect(decoded(begun()).frame).toMatchObject({ payload: 0x5642_0002 });
   });
 
   test("states pid 2 as the first process of a namespace, since 1 is reserved", () => {
@@ -209,6 +209,21 @@ describe("an observer that is given them", () => {
     harness.receive(sent(begun(), { verdict: REJECT_WRONG_SIZE }));
     expect(counts().round).toBe(0);
     expect(harness.moved()).toEqual(["wrong_size 1"]);
+  });
+
+  test("takes one of an earlier daemon out of the queue that it left, and no second one", () => {
+    const harness = new ObserverHarness({ selfBeats: beats });
+    const earlier = new SelfBeats({ pid: PID - 1, random: () => 9, monotonicNs: () => nowNs });
+    const left = { ...sent(begun(earlier)), peerPid: PID - 1 };
+    expect(harness.receive(left)).toEqual([]);
+    expect(beats.counters.get(SELF_BEATS.ended.inherited)).toBe(1);
+    expect([harness.observer.tracker.len, harness.moved()]).toEqual([0, []]);
+    expect(harness.receive(left)).toMatchObject([{ kind: "beat", pid: PID - 1 }]);
+  });
+
+  test("hears a first beat with nonce 0 of an agent", () => {
+    const harness = new ObserverHarness({ selfBeats: beats });
+    expect(harness.tell(beatOf(7, { nonce: 0 }))).toEqual(["beat 7"]);
   });
 
   test("takes them from a plain UDP listener, whose senders nothing vouches for", () => {

@@ -31,7 +31,7 @@ print("all", flush=True)
 time.sleep(300)
 `;
 
-/** TCP connections that the process holds, by their inodes; what else it has open is none of them. */
+/** TCP connections of the process by their inodes; what else it has open is none of them. */
 function connectionsOf(pid: number): string[] {
   const rows = readFileSync(`/proc/${pid}/net/tcp`, "latin1").trim().split("\n").slice(1);
   const cells = rows.map((row) => row.trim().split(/ +/));
