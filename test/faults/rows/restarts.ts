@@ -14,6 +14,8 @@ import type { Bounds } from "../table.ts";
 const FEW_AGENTS = 30;
 const LOAD = `${AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
 const FEW = `${FEW_AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
+/** The state is written every two seconds at most. */
+const STATE_WRITTEN_MS = 2_500;
 /** As after a suspend of an hour. */
 const SUSPENDED_S = 3_600;
 const SEED = 0x5eed;
@@ -144,6 +146,8 @@ export const restartRows: readonly FaultRow[] = [
       const config = '[liveness]\nself_watchdog = "1s"\n';
       await using kept = await Kept.begin({ agents: FEW_AGENTS, config });
       const { scene } = kept;
+      // Who came after the last write would be forgotten.
+      await Bun.sleep(STATE_WRITTEN_MS);
       let lost!: Lost;
       const awayMs = await away(scene, async () => {
         scene.daemon.signal("SIGSTOP");
