@@ -84,10 +84,19 @@ export async function away(scene: Scene, exchange: () => Promise<void>): Promise
  */
 export function refusable(outcome: Outcome, awayMs: number, agents = AGENTS): Outcome {
   const lost = { max: Math.ceil(awayMs / INTERVAL_MS) + 1, because: UNKNOWN_DEAD };
-  const refused = Math.ceil((agents * awayMs) / INTERVAL_MS) - LONG_QUEUE;
-  const full = {
-    max: refused + (agents * THRESHOLD_MS) / INTERVAL_MS,
-    because: `a queue of ${LONG_QUEUE} is full after ${Math.floor((LONG_QUEUE * INTERVAL_MS) / agents)} ms`,
-  };
-  return { ...outcome, bounds: { lostRows: lost, ...(refused > 0 && { failedBeats: full }) } };
+  const max = refusedIn(awayMs, agents);
+  const full = { max, because: fullAfter(agents) };
+  return { ...outcome, bounds: { lostRows: lost, ...(max > 0 && { failedBeats: full }) } };
+}
+
+/** How many of `agents` may be refused while nobody receives for `awayMs`. */
+export function refusedIn(awayMs: number, agents: number): number {
+  const waiting = (agents * awayMs) / INTERVAL_MS;
+  if (waiting <= LONG_QUEUE) return 0;
+  return Math.ceil(waiting) - LONG_QUEUE + (agents * THRESHOLD_MS) / INTERVAL_MS;
+}
+
+export function fullAfter(agents: number): string {
+  const ms = Math.floor((LONG_QUEUE * INTERVAL_MS) / agents);
+  return `a queue of ${LONG_QUEUE} is full after ${ms} ms without a daemon`;
 }

@@ -6,10 +6,21 @@ import { HOST_NAME, ROOT } from "../../../scripts/binary/target.ts";
 import { Xorshift32 } from "../../reference/xorshift.ts";
 import { PROGRAM } from "../../support/program.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import { AGENTS, away, INTERVAL_MS, Kept, NO_KEEPER, refusable, restart } from "../kept.ts";
+import {
+  AGENTS,
+  away,
+  fullAfter,
+  INTERVAL_MS,
+  Kept,
+  NO_KEEPER,
+  refusable,
+  refusedIn,
+  restart,
+} from "../kept.ts";
+import { until } from "../../support/until.ts";
 import { type FaultRow, LONG_QUEUE, NO_NAMESPACE, NO_TIME_NAMESPACE } from "../row.ts";
-import { type Lost, Scene, THRESHOLD_MS } from "../scene.ts";
-import type { Bounds } from "../table.ts";
+import { type Lost, Scene, type Silenced, THRESHOLD_MS } from "../scene.ts";
+import type { Bounds, Outcome } from "../table.ts";
 
 const FEW_AGENTS = 30;
 const LOAD = `${AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
@@ -79,30 +90,7 @@ export const restartRows: readonly FaultRow[] = [
     load: FEW,
     isQuick: true,
     whyNot: NO_NAMESPACE ?? NO_KEEPER,
-    bounds: (isQuick) => ({
-      lostRows: {
-        max: (isQuick ? KILLS_QUICK : KILLS) * UNWRITTEN_PER_KILL,
-        because: UNWRITTEN,
-      },
-    }),
-    run: async (isQuick) => {
-      await using kept = await Kept.begin({ agents: FEW_AGENTS });
-      const { scene } = kept;
-      const random = new Xorshift32(SEED);
-      const kills = isQuick ? KILLS_QUICK : KILLS;
-      for (let round = 0; round < kills; round++) {
-        await Bun.sleep(random.below(LIFE_MS_MAX));
-        scene.daemon.signal("SIGKILL");
-        await scene.daemon.exited();
-        const isDeath = round % ROUNDS_PER_DEATH === 0;
-        const death = isDeath ? await scene.kill() : undefined;
-        await scene.start();
-        if (death === undefined) continue;
-        scene.died(death, `killed in round ${round}`, Date.now());
-        await scene.hire(1);
-      }
-      return await scene.judge(kills);
-    },
+    run: (isQuick) => killAgainAndAgain(isQuick ? KILLS_QUICK : KILLS),
   },
   {
     name: "suspend-restart",
@@ -161,11 +149,41 @@ export const restartRows: readonly FaultRow[] = [
       });
       scene.lost(lost, "during the stop that ended the daemon", Date.now());
       const outcome = refusable(await scene.judge(1), awayMs, FEW_AGENTS);
-      const lostRows = { max: UNWRITTEN_PER_KILL, because: UNWRITTEN };
+      // And what the dead one sent.
+      const max = UNWRITTEN_PER_KILL + Math.ceil(awayMs / INTERVAL_MS);
+      const lostRows = { max, because: UNWRITTEN };
       return { ...outcome, bounds: { ...outcome.bounds, lostRows } };
     },
   },
 ];
+
+async function killAgainAndAgain(kills: number): Promise<Outcome> {
+  await using kept = await Kept.begin({ agents: FEW_AGENTS });
+  const { scene } = kept;
+  const random = new Xorshift32(SEED);
+  const deaths: [round: number, death: Silenced][] = [];
+  let refused = 0;
+  // Who dies before the first state is written was known to one daemon alone.
+  await until("the first state", () => statesOf(scene).length > 0);
+  for (let round = 0; round < kills; round++) {
+    await Bun.sleep(random.below(LIFE_MS_MAX));
+    const fromMs = performance.now();
+    scene.daemon.signal("SIGKILL");
+    await scene.daemon.exited();
+    const isDeath = round % ROUNDS_PER_DEATH === 0;
+    if (isDeath) deaths.push([round, await scene.kill()]);
+    await scene.start();
+    refused += refusedIn(performance.now() - fromMs, FEW_AGENTS);
+    if (isDeath) await scene.hire(1);
+  }
+  // Lives that are shorter than a threshold judge nobody.
+  const heardFromMs = Date.now();
+  for (const [round, death] of deaths) scene.died(death, `killed in round ${round}`, heardFromMs);
+  const outcome = await scene.judge(kills);
+  const lostRows = { max: kills * UNWRITTEN_PER_KILL, because: UNWRITTEN };
+  const failedBeats = { max: refused, because: fullAfter(FEW_AGENTS) };
+  return { ...outcome, bounds: { lostRows, ...(refused > 0 && { failedBeats }) } };
+}
 
 /** Whose beats were refused, or stood in the queue of a socket that went. */
 function refusedAlone(awayMs: number): Bounds {
@@ -173,9 +191,13 @@ function refusedAlone(awayMs: number): Bounds {
   return { failedBeats: bound, lostRows: bound };
 }
 
-function removeState({ directory }: Scene): void {
+function statesOf({ directory }: Scene): string[] {
   const paths = ["state/state", "varta.sock.state"].map((name) => directory.at(name));
-  const there = paths.filter((path) => existsSync(path));
+  return paths.filter((path) => existsSync(path));
+}
+
+function removeState(scene: Scene): void {
+  const there = statesOf(scene);
   if (there.length === 0) throw new Error("this daemon has written no state");
   for (const path of there) rmSync(path);
 }
