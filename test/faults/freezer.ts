@@ -1,6 +1,9 @@
 // A control group that can be frozen, of the first or of the second version, whichever is here.
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { until } from "../support/until.ts";
+
+const PROBE_MS_MAX = 1_000;
 
 interface Version {
   readonly root: string;
@@ -93,15 +96,37 @@ function moved(pid: number): void {
   }
 }
 
-function isUsable({ root, file }: Version): boolean {
-  const directory = `${root}/varta-faults-probe-${process.pid}`;
+/** Whether a process can be frozen in a group below one, thawed, and taken out of it again. */
+function isUsable(version: Version): boolean {
+  const directory = `${version.root}/varta-faults-probe-${process.pid}`;
+  const below = `${directory}/below`;
+  const { pid } = spawn("sleep", ["10"], { stdio: "ignore" });
   try {
     mkdirSync(directory);
+    mkdirSync(below);
+    writeFileSync(`${below}/cgroup.procs`, `${pid}`);
+    writeFileSync(`${directory}/${version.file}`, version.freeze);
+    const endMs = performance.now() + PROBE_MS_MAX;
+    while (!version.isFrozen(directory)) if (performance.now() > endMs) return false;
+    writeFileSync(`${directory}/${version.file}`, version.thaw);
+    writeFileSync(`${version.root}/cgroup.procs`, `${pid}`);
+    return isRemoved(below) && isRemoved(directory);
   } catch {
     return false;
+  } finally {
+    process.kill(pid!, "SIGKILL");
+    cleanUp(version, directory);
   }
-  const isThere = existsSync(`${directory}/${file}`);
-  return isRemoved(directory) && isThere;
+}
+
+function cleanUp({ file, thaw }: Version, directory: string): void {
+  if (!existsSync(directory)) return;
+  if (existsSync(`${directory}/${file}`)) writeFileSync(`${directory}/${file}`, thaw);
+  const endMs = performance.now() + PROBE_MS_MAX;
+  while (existsSync(directory) && performance.now() < endMs) {
+    isRemoved(`${directory}/below`);
+    isRemoved(directory);
+  }
 }
 
 function isRemoved(directory: string): boolean {

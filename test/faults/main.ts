@@ -6,7 +6,7 @@ import { cpus, release } from "node:os";
 import { crewProgram } from "../support/crew.ts";
 import { endLeftovers } from "../support/daemon_process.ts";
 import { Pauses } from "../support/pauses.ts";
-import type { FaultRow } from "./row.ts";
+import { CannotMake, type FaultRow } from "./row.ts";
 import { FAULT_ROWS } from "./rows.ts";
 import { THRESHOLD_MS } from "./scene.ts";
 import { headLine, isAsRequired, type RowResult, rowLines } from "./table.ts";
@@ -100,6 +100,7 @@ async function attempt(row: FaultRow, isQuick: boolean): Promise<RowResult> {
     const outcome = await row.run(isQuick);
     return { kind: "ran", outcome, bounds: { ...row.bounds?.(isQuick), ...outcome.bounds } };
   } catch (error) {
+    if (error instanceof CannotMake) return { kind: "skipped", why: error.message };
     return { kind: "broken", why: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -1,5 +1,6 @@
 // A row of the fault table: one fault, made under a load, whose outcome is counted.
 import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
 import type { Bounds, Outcome } from "./table.ts";
 
 export interface FaultRow {
@@ -13,11 +14,8 @@ export interface FaultRow {
   readonly run: (isQuick: boolean) => Promise<Outcome>;
 }
 
-/** Why there can be no network namespace with a queue length of its own. */
-export const NO_NAMESPACE: string | undefined =
-  spawnSync("unshare", ["-n", "true"]).status === 0
-    ? undefined
-    : "a network namespace with a queue of its own needs root and unshare";
+/** The fault cannot be made here, which shows only when it is tried. */
+export class CannotMake extends Error {}
 
 /** Why beats of a process that died in the fault have no row. */
 export const UNKNOWN_DEAD =
@@ -26,12 +24,30 @@ export const UNKNOWN_DEAD =
 export const LONG_QUEUE = 512;
 export const SHORT_QUEUE = 10;
 
+/** Starts the words behind it with a queue of this length, in a network namespace of its own. */
+export function withQueue(length: number): readonly string[] {
+  const set = 'echo "$0" > /proc/sys/net/unix/max_dgram_qlen && exec "$@"';
+  return ["unshare", "-n", "sh", "-c", set, `${length}`];
+}
+
+/** Why there can be no queue of a length of its own. */
+export const NO_NAMESPACE = unless(
+  [...withQueue(LONG_QUEUE), "true"],
+  "a queue of its own needs root, network namespaces, and a /proc/sys that can be written",
+);
+
 /** Why there can be no daemon on another boot clock. */
-export const NO_TIME_NAMESPACE: string | undefined =
-  spawnSync("unshare", ["-T", "--boottime", "1", "true"]).status === 0
-    ? undefined
-    : "a time namespace needs root, and a kernel that has them";
+export const NO_TIME_NAMESPACE = unless(
+  ["unshare", "-T", "--boottime", "1", "true"],
+  "a time namespace needs root, and a kernel that has them",
+);
 
 /** Why there can be no small disk. */
-export const NO_TMPFS: string | undefined =
-  process.getuid?.() === 0 && Bun.which("mount") !== null ? undefined : "a tmpfs needs root";
+export const NO_TMPFS = unless(
+  ["unshare", "-m", "mount", "-t", "tmpfs", "varta-faults", tmpdir()],
+  "a small disk needs root that may mount",
+);
+
+function unless(argv: readonly string[], why: string): string | undefined {
+  return spawnSync(argv[0]!, argv.slice(1)).status === 0 ? undefined : why;
+}

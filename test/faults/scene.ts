@@ -18,6 +18,7 @@ import {
   toldStalls,
   type Testimony,
 } from "./counting.ts";
+import { withQueue } from "./row.ts";
 import type { Bounds, Outcome } from "./table.ts";
 import { SLACK_MS, Truth } from "./truth.ts";
 import {
@@ -131,7 +132,9 @@ export class Scene implements AsyncDisposable {
   /** A daemon in the place of the one that ended. */
   async start(as: readonly string[] = []): Promise<void> {
     const { metrics = false, env = {}, clocks, program } = this.#options;
-    const through = [...queueOf(this.#options.queue), ...(this.#options.as ?? []), ...as];
+    const { queue } = this.#options;
+    const namespace = queue === undefined ? [] : withQueue(queue);
+    const through = [...namespace, ...(this.#options.as ?? []), ...as];
     const daemon = new DaemonProcess({
       directory: this.directory.path,
       config: this.configuration(),
@@ -320,12 +323,6 @@ ${more}`;
   #hasBoot(daemon: DaemonProcess): boolean {
     return this.#tail.look().boots.includes(daemon.pid);
   }
-}
-
-function queueOf(queue: number | undefined): readonly string[] {
-  if (queue === undefined) return [];
-  const set = 'echo "$0" > /proc/sys/net/unix/max_dgram_qlen && exec "$@"';
-  return ["unshare", "-n", "sh", "-c", set, `${queue}`];
 }
 
 /** Rows that were dropped and counted are known to be lost: what is left is lost in silence. */

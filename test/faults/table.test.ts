@@ -60,7 +60,8 @@ describe("rowLines()", () => {
 
   test("say in words why there are no counts", () => {
     expect(rowLines("a", "b", { kind: "skipped", why: "no root" })[1]).toBe("    skipped: no root");
-    const [, broken] = rowLines("a", "b", { kind: "broken", why: "no daemon" });
+    const [line, broken] = rowLines("a", "b", { kind: "broken", why: "no daemon" });
+    expect(line).toEndWith("FAILS");
     expect(broken).toBe("    could not run: no daemon");
   });
 });

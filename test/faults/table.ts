@@ -47,7 +47,10 @@ export function headLine(): string {
 /** A row, its findings and its bounds, each on a line of its own. */
 export function rowLines(name: string, load: string, result: RowResult): string[] {
   if (result.kind === "skipped") return [line([name, load]), `    skipped: ${result.why}`];
-  if (result.kind === "broken") return [line([name, load]), `    could not run: ${result.why}`];
+  if (result.kind === "broken") {
+    const noCounts = ["", ...COUNT_NAMES.map(() => "")];
+    return [line([name, load, ...noCounts, "FAILS"]), `    could not run: ${result.why}`];
+  }
   const { outcome, bounds } = result;
   const counts = COUNT_NAMES.map((count) => countText(outcome.counts[count], bounds[count]));
   const verdict = isAsRequired(result) ? "ok" : "FAILS";

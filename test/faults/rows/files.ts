@@ -6,7 +6,7 @@ import { closeSync, openSync, renameSync, rmSync, writeFileSync, writeSync } fro
 import { join } from "node:path";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { sampleAt } from "../../metrics/page.ts";
-import { type FaultRow, LONG_QUEUE, NO_NAMESPACE, NO_TMPFS } from "../row.ts";
+import { CannotMake, type FaultRow, LONG_QUEUE, NO_NAMESPACE, NO_TMPFS } from "../row.ts";
 import { NO_THROTTLE, Throttle } from "../throttle.ts";
 import { Scene, type SceneOptions, THRESHOLD_MS } from "../scene.ts";
 
@@ -94,7 +94,7 @@ export const fileRows: readonly FaultRow[] = [
       }
       const outcome = await scene.judge(1);
       if (sampleAt(scene.lastPage, "varta_audit_fsync_budget_exceeded_total") === 0)
-        throw new Error("the disk was not slow");
+        throw new CannotMake("the control group did not make the disk slow");
       return outcome;
     },
   },

@@ -46,12 +46,12 @@ export const stopRows: readonly FaultRow[] = [
       await freezer.freeze();
       await Bun.sleep(STOP_MS / 2);
       const lost = await scene.lose();
+      const diedMs = Date.now();
       await Bun.sleep(STOP_MS / 2);
       const heardFromMs = Date.now();
       await freezer.thaw();
       scene.lost(lost, "during the freeze", heardFromMs);
-      const lostRows = { max: STOP_MS / 2 / INTERVAL_MS, because: UNKNOWN_DEAD };
-      const bounds = { ...unheard(LONG_QUEUE, Date.now() - fromMs), lostRows };
+      const bounds = unheard(LONG_QUEUE, Date.now() - fromMs, diedMs - fromMs);
       return { ...(await scene.judge(1)), bounds };
     },
   },
@@ -94,19 +94,26 @@ function stopOfDaemon(thresholds: number, queue: number): FaultRow {
       const fromMs = Date.now();
       scene.daemon.signal("SIGSTOP");
       const lost = await scene.lose();
+      const diedMs = Date.now();
       await Bun.sleep(thresholds * THRESHOLD_MS);
       const heardFromMs = Date.now();
       scene.daemon.signal("SIGCONT");
       scene.lost(lost, "during the stop", heardFromMs);
-      const bounds = unheard(queue, Date.now() - fromMs);
+      const bounds = unheard(queue, Date.now() - fromMs, diedMs - fromMs);
       return { ...(await scene.judge(1)), bounds };
     },
   };
 }
 
-/** Of all beats of a stop, and of one threshold in which a short queue comes to rest. */
-function unheard(queue: number, stoppedMs: number): Bounds {
+/**
+ * Of all beats of a stop, and of one threshold in which a short queue comes to rest; and of those of
+ * who lived on for a while before it died.
+ */
+function unheard(queue: number, stoppedMs: number, livedMs: number): Bounds {
   const beats = Math.ceil((AGENTS * (stoppedMs + THRESHOLD_MS)) / INTERVAL_MS);
   const because = `nobody reads while the daemon stands still, and the queue holds ${queue}`;
-  return { failedBeats: { max: Math.max(0, beats - queue), because } };
+  return {
+    failedBeats: { max: Math.max(0, beats - queue), because },
+    lostRows: { max: Math.ceil(livedMs / INTERVAL_MS) + 1, because: UNKNOWN_DEAD },
+  };
 }
