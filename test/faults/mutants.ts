@@ -1,5 +1,5 @@
-// Shows that the rows of the fault table can fail: a daemon with one mistake for each, compiled from
-// a copy of the sources, under which its row must not be as required.
+// Shows that the rows of the fault table can fail: a daemon with one mistake for each, compiled
+// from a copy of the sources, under which its row must not be as required.
 //   bun test/faults/mutants.ts [NAME...]
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";

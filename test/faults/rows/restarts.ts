@@ -203,7 +203,7 @@ function removeState(scene: Scene): void {
 }
 
 function saysAnotherNamespace(scene: Scene): boolean {
-  return scene.daemon.stderr.includes("time namespace");
+  return /time[ _]namespace/.test(scene.daemon.stderr);
 }
 
 /** This checkout as another version of itself. */

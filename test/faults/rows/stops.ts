@@ -106,8 +106,8 @@ function stopOfDaemon(thresholds: number, queue: number): FaultRow {
 }
 
 /**
- * Of all beats of a stop, and of one threshold in which a short queue comes to rest; and of those of
- * who lived on for a while before it died.
+ * Of all beats of a stop, and of one threshold in which a short queue comes to rest; and of those
+ * of who lived on for a while before it died.
  */
 function unheard(queue: number, stoppedMs: number, livedMs: number): Bounds {
   const beats = Math.ceil((AGENTS * (stoppedMs + THRESHOLD_MS)) / INTERVAL_MS);
