@@ -104,6 +104,16 @@ describe("judgeStalls()", () => {
     ]);
   });
 
+  test("forgives a second telling by a daemon that was killed, for a while, and of no other agent", () => {
+    const told = (pid: number, ms: number) => ({ pid, atMs: T + ms });
+    const again = (second: number, pid = 7) =>
+      judgeStalls([DEAD], [told(7, 1_000), told(pid, second)], 2_000);
+    expect(again(2_900).falseStalls.count).toBe(0);
+    expect(again(2_900).toldAgain.count).toBe(1);
+    expect(again(3_100).falseStalls.count).toBe(1);
+    expect(again(2_900, 8).falseStalls.count).toBe(1);
+  });
+
   test("says in words who was missed, and how many were told without cause", () => {
     const told = [8, 9, 9].map((pid) => ({ pid, atMs: T + 1_000 }));
     const { falseStalls, missedStalls } = judgeStalls([DEAD], told);

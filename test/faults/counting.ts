@@ -63,12 +63,21 @@ export function toldStalls({ stalls, ends, loggedStalls }: Testimony): Told[] {
 /** Of missed silences that are named below a row. */
 const EXAMPLES_MAX = 5;
 
-/** Each silence is told once, in time, and nothing else is. */
+/**
+ * Each silence is told once, in time, and nothing else is. A daemon that is killed may forget that
+ * it has just told one: it may tell it again within `againMs`, which is counted apart.
+ */
 export function judgeStalls(
   silences: readonly Silence[],
   stalls: readonly Told[],
-): { readonly falseStalls: Judged; readonly missedStalls: Judged } {
+  againMs = 0,
+): { readonly falseStalls: Judged; readonly missedStalls: Judged; readonly toldAgain: Judged } {
   const { claimed, unfounded } = claims(silences, stalls);
+  const isForgotten = ({ pid, atMs }: Told) =>
+    [...claimed].some(([each, firstMs]) => each.pid === pid && atMs - firstMs <= againMs);
+  const { again = [], never = [] } = Object.groupBy(unfounded, (told) =>
+    isForgotten(told) ? "again" : "never",
+  );
   const missed = silences.flatMap((silence) => {
     const atMs = claimed.get(silence);
     if (atMs === undefined) return [`pid ${silence.pid}, ${silence.how}, was never told`];
@@ -77,8 +86,13 @@ export function judgeStalls(
     return [`pid ${silence.pid}, ${silence.how}, was told ${Math.round(lateMs)} ms too late`];
   });
   return {
-    falseStalls: judgedTold("called silent", unfounded, silences),
+    falseStalls: judgedTold("called silent", never, silences),
     missedStalls: judged(missed),
+    toldAgain: {
+      count: again.length,
+      findings:
+        again.length > 0 ? [`${again.length} told again within ${againMs} ms, by a kill`] : [],
+    },
   };
 }
 

@@ -42,7 +42,8 @@ export const NO_FREEZER: string | undefined =
   version === undefined ? "nobody may make a control group with a freezer here" : undefined;
 
 export class Freezer implements AsyncDisposable {
-  readonly #directory = `${version!.root}/varta-faults-${process.pid}`;
+  static #count = 0;
+  readonly #directory = `${version!.root}/varta-faults-${process.pid}-${++Freezer.#count}`;
   readonly #pids: number[] = [];
   /** Groups below, as the services of a slice have. */
   readonly #groups = new Set<string>();

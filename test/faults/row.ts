@@ -8,6 +8,8 @@ export interface FaultRow {
   readonly load: string;
   /** Also in a quick run. */
   readonly isQuick: boolean;
+  /** The fault is to the whole machine: no row stands beside it. */
+  readonly isAlone?: boolean;
   /** In words, why the fault cannot be made here; undefined = it can. */
   readonly whyNot?: string | undefined;
   readonly bounds?: (isQuick: boolean) => Bounds;

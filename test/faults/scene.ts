@@ -201,8 +201,11 @@ export class Scene implements AsyncDisposable {
     this.#endLoad = end;
   }
 
-  /** Looks on until all is told that has to be, and for as long as a false alarm needs. */
-  async judge(faults: number): Promise<Outcome> {
+  /**
+   * Looks on until all is told that has to be, and for as long as a false alarm needs. `againMs`:
+   * how long before its kill a daemon may forget what it has told.
+   */
+  async judge(faults: number, againMs = 0): Promise<Outcome> {
     await this.#lookOn();
     await this.#endLoad();
     const descriptors = await this.#judgeDescriptors();
@@ -219,10 +222,11 @@ export class Scene implements AsyncDisposable {
     if (exitCode !== 0) throw new Error(`the daemon ended with ${exitCode}: ${this.daemon.stderr}`);
     const testimony = this.#testimony(quietMs);
     const { silences } = this.truth;
-    const { falseStalls, missedStalls } = judgeStalls(silences, toldStalls(testimony));
+    const told = toldStalls(testimony);
+    const { falseStalls, missedStalls, toldAgain } = judgeStalls(silences, told, againMs);
     const falseRecoveries = judgeRecoveries(silences, testimony.recoveries);
     const rows = lessCounted(judgeRows(testimony, this.#sent), counted);
-    const all = [falseStalls, missedStalls, falseRecoveries, rows, descriptors, sends];
+    const all = [falseStalls, missedStalls, toldAgain, falseRecoveries, rows, descriptors, sends];
     return {
       faults: faults + silences.length,
       counts: {
@@ -243,6 +247,11 @@ export class Scene implements AsyncDisposable {
     const { agents, intervalMs } = this.#options;
     const max = Math.ceil((agents * (performance.now() - this.#begunMs)) / intervalMs);
     return { failedBeats: { max, because } };
+  }
+
+  /** Beats that the daemons have written to the export. */
+  get beatsTaken(): number {
+    return this.#tail.look().beats.length;
   }
 
   /** A line below the row. */

@@ -19,6 +19,7 @@ const LONG_QUEUES = `${AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
 export const loadRows: readonly FaultRow[] = [
   {
     name: "starvation",
+    isAlone: true,
     load: `${LONG_QUEUES}, ${BURNERS} burners`,
     isQuick: true,
     whyNot: NO_NAMESPACE,
@@ -66,6 +67,7 @@ function begin(as: readonly string[] = []): Promise<Scene> {
 function flood(name: string, what: Pick<FloodOptions, "content" | "size">): FaultRow {
   return {
     name,
+    isAlone: true,
     load: `${LONG_QUEUES}, line rate`,
     isQuick: true,
     whyNot: NO_NAMESPACE,

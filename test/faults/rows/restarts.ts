@@ -3,6 +3,7 @@
 import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import { compile } from "../../../scripts/binary/compile.ts";
 import { HOST_NAME, ROOT } from "../../../scripts/binary/target.ts";
+import { findState } from "../../../src/snapshot/found_state.ts";
 import { Xorshift32 } from "../../reference/xorshift.ts";
 import { PROGRAM } from "../../support/program.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
@@ -33,6 +34,8 @@ const SEED = 0x5eed;
 const KILLS = 200;
 const KILLS_QUICK = 10;
 const LIFE_MS_MAX = 300;
+/** What a daemon told since it wrote its state last, it may tell again after a kill (spec 18). */
+const STATE_EVERY_MS = 2_000;
 /** Beats of the 100 ms that the export waits, and of as long again for the write. */
 const UNWRITTEN_PER_KILL = (2 * FEW_AGENTS * 100) / INTERVAL_MS;
 const UNWRITTEN = "a line waits 100 ms for others before it is written (spec 09 section 4)";
@@ -157,30 +160,49 @@ export const restartRows: readonly FaultRow[] = [
   },
 ];
 
+/** What agents may be refused while one daemon after the other takes nothing. */
+class FullQueue {
+  refused = 0;
+  #fromMs = performance.now();
+
+  /** A daemon took beats. */
+  emptied(): void {
+    this.refused += refusedIn(performance.now() - this.#fromMs, FEW_AGENTS);
+    this.#fromMs = performance.now();
+  }
+}
+
 async function killAgainAndAgain(kills: number): Promise<Outcome> {
   await using kept = await Kept.begin({ agents: FEW_AGENTS });
   const { scene } = kept;
   const random = new Xorshift32(SEED);
   const deaths: [round: number, death: Silenced][] = [];
-  let refused = 0;
-  // Who dies before the first state is written was known to one daemon alone.
-  await until("the first state", () => statesOf(scene).length > 0);
+  const full = new FullQueue();
+  let unwritten = 0;
+  // Who dies before it is in the state was known to one daemon alone.
+  await until("the state to have all", () => membersOf(scene) === FEW_AGENTS);
   for (let round = 0; round < kills; round++) {
+    const taken = scene.beatsTaken;
     await Bun.sleep(random.below(LIFE_MS_MAX));
+    if (scene.beatsTaken > taken) full.emptied();
     const fromMs = performance.now();
     scene.daemon.signal("SIGKILL");
     await scene.daemon.exited();
     const isDeath = round % ROUNDS_PER_DEATH === 0;
     if (isDeath) deaths.push([round, await scene.kill()]);
     await scene.start();
-    refused += refusedIn(performance.now() - fromMs, FEW_AGENTS);
+    // What waited is taken at once, and may be what the next kill takes away.
+    const waiting = (FEW_AGENTS * (performance.now() - fromMs)) / INTERVAL_MS;
+    unwritten += UNWRITTEN_PER_KILL + Math.min(LONG_QUEUE, Math.ceil(waiting));
     if (isDeath) await scene.hire(1);
   }
+  full.emptied();
+  const { refused } = full;
   // Lives that are shorter than a threshold judge nobody.
   const heardFromMs = Date.now();
   for (const [round, death] of deaths) scene.died(death, `killed in round ${round}`, heardFromMs);
-  const outcome = await scene.judge(kills);
-  const lostRows = { max: kills * UNWRITTEN_PER_KILL, because: UNWRITTEN };
+  const outcome = await scene.judge(kills, STATE_EVERY_MS);
+  const lostRows = { max: unwritten, because: UNWRITTEN };
   const failedBeats = { max: refused, because: fullAfter(FEW_AGENTS) };
   return { ...outcome, bounds: { lostRows, ...(refused > 0 && { failedBeats }) } };
 }
@@ -194,6 +216,13 @@ function refusedAlone(awayMs: number): Bounds {
 function statesOf({ directory }: Scene): string[] {
   const paths = ["state/state", "varta.sock.state"].map((name) => directory.at(name));
   return paths.filter((path) => existsSync(path));
+}
+
+function membersOf(scene: Scene): number {
+  return statesOf(scene).reduce((sum, path) => {
+    const found = findState(path, process.geteuid!());
+    return sum + (found.kind === "state" ? found.state.member.length : 0);
+  }, 0);
 }
 
 function removeState(scene: Scene): void {
