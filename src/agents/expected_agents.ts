@@ -105,6 +105,16 @@ export class ExpectedAgents {
     this.changes += 1;
   }
 
+  /** Of the daemon before this one: they were reported as missing, and nothing is said again. */
+  restore(missing: Iterable<{ readonly agent: string; readonly sinceNs: number }>): void {
+    const since = new Map(Array.from(missing, ({ agent, sinceNs }) => [agent, sinceNs]));
+    for (const watched of this.#watched.values()) {
+      const sinceNs = since.get(this.#options.agents.nameOf(watched.number));
+      if (sinceNs !== undefined) watched.missingNs = sinceNs;
+    }
+    this.#changes = -1;
+  }
+
   get missingCount(): number {
     let count = 0;
     for (const { missingNs } of this.#watched.values()) if (!Number.isNaN(missingNs)) count += 1;

@@ -26,9 +26,11 @@ interface AuditFileOptions {
   readonly agentName: (agent: number) => string;
   readonly monotonicNs: () => number;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Beside the state, where it stays; undefined = there is none but beside an audit log. */
+  readonly journal: FiredJournal | undefined;
 }
 
-const JOURNAL_SUFFIX = ".fired";
+export const JOURNAL_SUFFIX = ".fired";
 
 export class AuditFile implements Deadline {
   readonly #options: AuditFileOptions;
@@ -45,9 +47,10 @@ export class AuditFile implements Deadline {
 
   constructor(options: AuditFileOptions) {
     this.#options = options;
+    this.#journal = options.journal;
   }
 
-  /** Recoveries that the next daemon must know of; it stands beside the log. */
+  /** Recoveries that the next daemon must know of; it stands beside the state, or the log. */
   get journal(): FiredJournal | undefined {
     return this.#journal;
   }
@@ -76,6 +79,7 @@ export class AuditFile implements Deadline {
     } catch (error) {
       throw cannotOpen("audit log", file, error);
     }
+    if (this.#options.journal !== undefined) return;
     this.#journal = openingJournal(file, (path) => this.#openJournal(path));
   }
 
@@ -95,9 +99,10 @@ export class AuditFile implements Deadline {
     if (file === undefined) return { ...NO_DOORS, commit: () => this.#replace(undefined) };
     const found = await faultOf(() => this.#find(file, next));
     try {
-      const journal = await faultOf(() =>
-        openingJournal(file, (path) => this.#prepareJournal(path)),
-      );
+      const journal =
+        this.#options.journal === undefined
+          ? await faultOf(() => openingJournal(file, (path) => this.#prepareJournal(path)))
+          : NO_MOVE;
       return {
         commit: () => {
           journal.commit();
@@ -164,7 +169,7 @@ export class AuditFile implements Deadline {
     this.#take(next);
     if (before !== undefined) this.#leaving = this.#leave(before, next);
     next?.audit.beginAfter(this.#leaving ?? Promise.resolve(this.#left));
-    if (next !== undefined) return;
+    if (next !== undefined || this.#options.journal !== undefined) return;
     this.#journal?.close();
     this.#journal = undefined;
   }
@@ -233,6 +238,8 @@ export class AuditFile implements Deadline {
     log.warn("recovery journal recreated", { file });
   }
 }
+
+const NO_MOVE: PreparedMove = { commit: () => {}, drop: () => {} };
 
 /** Opens the journal beside the log at `file`; throws `StartError`. */
 function openingJournal<Opened>(file: string, open: (path: string) => Opened): Opened {

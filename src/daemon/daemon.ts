@@ -29,7 +29,8 @@ import { Loop } from "./loop.ts";
 import { Notify } from "./notify.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { makeParts, type Parts } from "./parts.ts";
-import { NO_STATE } from "../recovery/fired_notes.ts";
+import type { FiredJournal } from "../recovery/fired_journal.ts";
+import type { NotedRecovery } from "../recovery/fired_notes.ts";
 import type { Reloader } from "./reload/reloader.ts";
 import { askedReload, makeReloader, type ReadAgain } from "./reload/wiring.ts";
 import { findRuntimeEvents } from "./runtime_events.ts";
@@ -45,7 +46,7 @@ import { logStartFindings } from "./start_findings.ts";
 import { logStart } from "./start_lines.ts";
 import type { StateDump } from "./state_dump.ts";
 import type { StateKeeping } from "./state_keeping.ts";
-import { tellRestored, tellUnseenEnds } from "./state_reports.ts";
+import { goOn, tellUnseenEnds } from "./state_reports.ts";
 import { type OpenState, openState } from "./state_wiring.ts";
 import { writerDeadline } from "./stream_writer.ts";
 import { initWatchdogWarning, requireProc } from "./system_checks.ts";
@@ -106,6 +107,8 @@ export class Daemon {
   #selfBeatSender: SelfBeatSender | undefined;
   #hardwareWatchdog: HardwareWatchdog | undefined;
   #state: StateKeeping | undefined;
+  /** Recoveries that the daemon before this one noted. */
+  #noted: readonly NotedRecovery[] = [];
   #ready = false;
 
   /**
@@ -191,7 +194,7 @@ export class Daemon {
     openListeners(parts, config, runtimeDirectory);
     // What there was is known before anything is heard; and it is written last of all but the log.
     const state = this.#openState();
-    const writers = await this.#openWriters();
+    const writers = await this.#openWriters(state?.journal);
     this.#writers = writers;
     shutdown.add(
       closings.closingWriters(writers, (end) =>
@@ -201,8 +204,6 @@ export class Daemon {
     shutdown.add(closings.closingChildren(parts, writers));
     await this.#heartbeat.open(config);
     shutdown.add(closings.closingHeartbeat(this.#heartbeat));
-    const { journal } = writers;
-    parts.recovery.notes.use(journal, NO_STATE, parts.clock.nowNs());
     const servers = this.#servers;
     shutdown.add(closings.closingServer(() => servers.http));
     servers.openHttp(config, metricsPortMayChange);
@@ -212,7 +213,7 @@ export class Daemon {
     servers.openControl(config);
     parts.kept.closeRest();
     this.#socketWatch = makeSocketWatch({ parts, servers, config, runtimeDirectory });
-    tellRestored(parts, state);
+    this.#noted = goOn(parts, state, writers);
     const tick = makeTick(parts, writers);
     shutdown.add(closings.closingTurns(tick, parts));
     this.#selfBeatSender = makeSelfBeatSender(parts);
@@ -248,7 +249,7 @@ export class Daemon {
     if (metricsAddress !== undefined && announcesMetrics) stdout.write(`${metricsAddress}\n`);
     exportBoot(this.#writers?.exporter, observer.nowNs(), this.#options.configFile);
     this.#parts.feed.booted(VERSION, process.pid, observer.nowNs());
-    tellUnseenEnds(this.#parts, state);
+    tellUnseenEnds(this.#parts, state, this.#noted);
     this.#ready = true;
     this.#notify?.ready(observer.nowNs());
     if (this.#options.refused === undefined)
@@ -268,9 +269,10 @@ export class Daemon {
     if (spared !== undefined) log.warn("self-watchdog has no effect", spared);
   }
 
-  #openWriters(): Promise<Writers> {
+  #openWriters(journal: FiredJournal | undefined): Promise<Writers> {
     const { log, metrics, observer, listenerNames } = this.#parts;
     return Writers.open({
+      journal,
       listenerNames,
       config: this.#config,
       log,

@@ -78,6 +78,17 @@ export class Muting implements Deadline, ExpectedReports {
     reports.complete(complete, !this.#missing.delete(complete.agent));
   }
 
+  /** That the agent is missing was reported; false = its mute holds that. */
+  wasMissingTold(agent: number): boolean {
+    return !this.#missing.has(agent);
+  }
+
+  /** The daemon before this one held it: it is reported when no mute holds it any more. */
+  holdMissing(missing: AgentMissing): void {
+    this.#missing.set(missing.agent, missing);
+    if (!this.isNameMuted(this.#options.agents.nameOf(missing.agent))) this.#tellMissing();
+  }
+
   nextDeadlineNs(): number {
     return this.mutes.nextDeadlineNs();
   }
@@ -92,7 +103,7 @@ export class Muting implements Deadline, ExpectedReports {
   }
 
   #ended(mute: Mute, how: MuteEnd, nowNs: number): void {
-    const { log, unmuted, reports, agents } = this.#options;
+    const { log, unmuted } = this.#options;
     const early = how === "unmuted" ? wholeMsFromNs(saturatingSub(mute.untilNs, nowNs)) : undefined;
     log.info("mute ended", {
       agent: mutedText(mute.target),
@@ -102,10 +113,16 @@ export class Muting implements Deadline, ExpectedReports {
     });
     this.#say(eventOf(mute, "end", how, nowNs));
     unmuted();
+    this.#tellMissing();
+  }
+
+  /** Of agents that are muted no more. */
+  #tellMissing(): void {
+    const { agents, reports, nowNs } = this.#options;
     for (const [agent, missing] of this.#missing) {
       if (this.isNameMuted(agents.nameOf(agent))) continue;
       this.#missing.delete(agent);
-      reports.missing({ ...missing, observerNs: nowNs }, false);
+      reports.missing({ ...missing, observerNs: nowNs() }, false);
     }
   }
 }

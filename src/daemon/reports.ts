@@ -120,6 +120,14 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     });
   }
 
+  /** A stall that lasts since the daemon before this one, which has said so. */
+  restored(stall: Stall): void {
+    this.#stalled.add(stall);
+    this.#options.notes?.stalled(stall);
+    this.#options.events?.stalled(stall);
+    if (stall.isMuted === true) this.#untold.add(stall.key);
+  }
+
   late(late: MemberLate): void {
     const { agent, pid, listener, observerNs, lastNs, lateNs, thresholdNs } = late;
     const isMuted = this.#isMuted(late);

@@ -36,6 +36,8 @@ interface RestoreMoment {
 export interface RestoredState {
   readonly otherBoot: OtherBoot | "";
   readonly elapsedNs: number;
+  /** When the state was taken: unix time, and as a time of this observer. */
+  readonly moment: { readonly unixMs: number; readonly observerNs: number };
   /** Each with its slot. */
   readonly members: readonly { readonly slot: number; readonly member: RestoredMember }[];
   /** Members without room or listener now. */
@@ -73,6 +75,10 @@ export function restoreState(
   return {
     otherBoot: continuation.otherBoot,
     elapsedNs: continuation.elapsedNs,
+    moment: {
+      unixMs: state.moment.unixMs,
+      observerNs: continuation.past(state.moment.observerNs),
+    },
     members,
     leftOut: found.leftOut + found.members.length - members.length,
     missing: rest.missing,

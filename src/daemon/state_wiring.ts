@@ -10,18 +10,18 @@ import { SecureUdpListener } from "../listener/secure_udp.ts";
 import type { SenderTable } from "../listener/sender_table.ts";
 import { EndedMeanwhile } from "../processes/ended_meanwhile.ts";
 import type { Identity } from "../processes/identity.ts";
+import type { FiredEntry } from "../recovery/fired_entry.ts";
+import type { FiredJournal } from "../recovery/fired_journal.ts";
+import type { NotedState } from "../recovery/fired_notes.ts";
+import { machineBootId } from "../processes/boot_id.ts";
 import { hereAndNow } from "../snapshot/here.ts";
-import type {
-  AuditHeadRecord,
-  MemberRecord,
-  MissingRecord,
-  State,
-  StateRow,
-} from "../snapshot/records.ts";
+import type { AuditHeadRecord, MemberRecord, State, StateRow } from "../snapshot/records.ts";
 import { monotonicNs } from "./monotonic.ts";
 import type { Parts } from "./parts.ts";
 import { type RestoredState, restoreState } from "./restored_state.ts";
+import { missingRecords, stallRecordOf } from "./restored_stalls.ts";
 import { StartError } from "./start_error.ts";
+import { openStateJournal } from "./state_journal.ts";
 import { StateKeeping } from "./state_keeping.ts";
 import { stateMark } from "./state_mark.ts";
 import { statePlace } from "../config/state_place.ts";
@@ -37,6 +37,10 @@ export interface OpenState {
   readonly keeping: StateKeeping;
   /** What was given back; undefined = there was no state. */
   readonly restored: RestoredState | undefined;
+  /** Of recoveries that the next daemon must know of. */
+  readonly journal: FiredJournal | undefined;
+  readonly noted: NotedState;
+  readonly older: readonly FiredEntry[];
 }
 
 /** Undefined = nothing is kept. Throws `StartError`. */
@@ -58,7 +62,19 @@ export function openState(parts: Parts, options: StateOptions): OpenState | unde
   if (keeping === undefined) return undefined;
   parts.metrics.show(keeping.counters);
   const { found } = keeping;
-  return { keeping, restored: found && restore(found, parts, config) };
+  const restored = found && restore(found, parts, config);
+  const { path } = place;
+  const ownerUid = effectiveUid();
+  return {
+    keeping,
+    restored,
+    ...openStateJournal({ path, auditFile: config.audit.file, ownerUid, log: parts.log }),
+    noted: {
+      bootId: machineBootId(),
+      isSameBoot: restored === undefined || restored.otherBoot === "",
+      moment: restored?.moment,
+    },
+  };
 }
 
 function openKeeping(
@@ -134,7 +150,7 @@ function keptParts(parts: Parts, auditHead: StateOptions["auditHead"]): StatePar
     names: {
       ruleName: (rule) => live.current.agents[rule]?.name ?? "",
       listenerName: (listener) => listenerNames[listener] ?? "",
-      stallOf: (slot) => stallOf(slot, parts),
+      stallOf: (slot) => stallRecordOf(slot, parts),
       heldOf: (key) => recovery.held.wordOf(key),
     },
     mutes: muting.mutes,
@@ -147,28 +163,6 @@ function keptParts(parts: Parts, auditHead: StateOptions["auditHead"]): StatePar
     missing: () => missingRecords(parts),
     auditHead,
   };
-}
-
-function stallOf(
-  slot: number,
-  { observer, notes }: Parts,
-): Pick<MemberRecord, "verdict" | "stalledNs"> {
-  const { slots, table } = observer.tracker;
-  if (!slots.isLatched(slot)) return { verdict: "", stalledNs: Number.NaN };
-  const note = notes.noteOf(slots.key[slot]!, slots.generation[slot]!);
-  if (note !== undefined) return { verdict: note.verdict ?? "", stalledNs: note.sinceNs };
-  // It waits to be reported, and the next daemon must do that; or there are too many for notes.
-  const isWaiting = observer.hasPendingStalls();
-  const stalledNs = isWaiting ? Number.NaN : slots.lastNs[slot]! + table.lanes.thresholdOf(slot);
-  return { verdict: "", stalledNs };
-}
-
-function* missingRecords({ expected, observer }: Parts): Iterable<MissingRecord> {
-  const { agents } = observer.tracker.table;
-  for (const number of expected.numbers) {
-    const sinceNs = expected.missingSinceNs(number);
-    if (!Number.isNaN(sinceNs)) yield { agent: agents.nameOf(number), sinceNs };
-  }
 }
 
 /** By the names of their listeners. */

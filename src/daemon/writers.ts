@@ -33,6 +33,8 @@ interface WritersOptions {
   readonly listenerNames: readonly string[];
   readonly monotonicNs: () => number;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** That beside the state; undefined = there is none. */
+  readonly journal: FiredJournal | undefined;
 }
 
 export class Writers implements Deadline {
@@ -71,7 +73,7 @@ export class Writers implements Deadline {
     this.#take(exporter);
   }
 
-  /** Recoveries that the next daemon must know of; undefined = there is no audit log. */
+  /** Recoveries that the next daemon must know of; undefined = nothing outlives this one. */
   get journal(): FiredJournal | undefined {
     return this.#audit.journal;
   }

@@ -86,6 +86,11 @@ export class EventExport {
     this.#added(stall.observerNs);
   }
 
+  /** A stall that lasts since the daemon before this one, which has written its line. */
+  restored(stall: Stall): void {
+    this.#lines.restored(stall);
+  }
+
   onLate(late: MemberLate): void {
     this.add("late", late);
   }

@@ -88,6 +88,11 @@ export class EventLines {
     this.add("stall", stall);
   }
 
+  /** The daemon before this one has written its line. */
+  restored(stall: Stall): void {
+    this.#stalled.add(stall);
+  }
+
   /** The member of `key` is not in the table any more. */
   onLeft(key: number): void {
     this.#stalled.take(key);

@@ -17,6 +17,7 @@ interface GuardedRecoveriesOptions {
 export class GuardedRecoveries {
   readonly #options: GuardedRecoveriesOptions;
   #waiting: Stall[] = [];
+  readonly #keys = new Set<number>();
 
   constructor(options: GuardedRecoveriesOptions) {
     this.#options = options;
@@ -26,7 +27,13 @@ export class GuardedRecoveries {
   wait(stall: Stall, nowNs: number): boolean {
     if (this.#options.hasEnded(stall) || this.#readyNs(stall) <= nowNs) return false;
     this.#waiting.push(stall);
+    this.#keys.add(stall.key);
     return true;
+  }
+
+  /** The stall of the member waits. */
+  has(key: number): boolean {
+    return this.#keys.has(key);
   }
 
   hasReady(nowNs: number): boolean {
@@ -36,6 +43,7 @@ export class GuardedRecoveries {
   /** The oldest, which is ready; undefined = its member beats again, or is watched no more. */
   take(): Stall | undefined {
     const stall = this.#waiting.shift()!;
+    this.#keys.delete(stall.key);
     return this.#options.isStalled(stall) ? stall : undefined;
   }
 

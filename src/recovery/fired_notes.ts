@@ -16,12 +16,14 @@ type RecoveryJournal = Pick<FiredJournal, "found" | "saysProgress" | "began" | "
 export interface NotedState {
   /** Of which machine start this is; "" = unknown. */
   readonly bootId: string;
+  /** Processes of the state are those of now. */
+  readonly isSameBoot: boolean;
   /** When the state was taken, on two clocks; undefined = there is none. */
   readonly moment: { readonly unixMs: number; readonly observerNs: number } | undefined;
 }
 
 /** The journal stands beside no state. */
-export const NO_STATE: NotedState = { bootId: "", moment: undefined };
+export const NO_STATE: NotedState = { bootId: "", isSameBoot: true, moment: undefined };
 
 /** A recovery of the daemon before this one, in times of this one. */
 export interface NotedRecovery {
@@ -36,6 +38,11 @@ export interface NotedRecovery {
   /** It began after the state was taken. */
   readonly isAfterState: boolean;
   readonly progress: FiredProgress | undefined;
+}
+
+/** It was under way when the daemon was killed. */
+export function isUnderWay({ isSameBoot, progress }: NotedRecovery): boolean {
+  return isSameBoot && progress?.isOver === false;
 }
 
 /** The note of one recovery that has begun. */
@@ -92,17 +99,18 @@ export class FiredNotes {
 
   /**
    * Notes recoveries in `journal` from now on, if there is one, and holds those that the daemon
-   * before this one began. Returns those that were under way when it was killed.
+   * before this one began, `older` ones of another journal, too. Returns them, the oldest first.
    */
   use(
     journal: RecoveryJournal | undefined,
     state: NotedState,
     nowNs: number,
+    older: readonly FiredEntry[] = [],
   ): readonly NotedRecovery[] {
     const { history, storm, reporter } = this.#options;
     this.#journal = journal;
     this.#bootId = state.bootId;
-    const noted = this.#noted(journal?.found ?? [], state, nowNs);
+    const noted = this.#noted([...older, ...(journal?.found ?? [])], state, nowNs);
     const stateNs = state.moment?.observerNs ?? Number.NEGATIVE_INFINITY;
     history.hold(noted, stateNs, nowNs);
     const after = noted.filter(({ isAfterState }) => isAfterState);
@@ -111,10 +119,10 @@ export class FiredNotes {
       stateNs,
     );
     for (const { progress } of noted) reporter.goesOnAfter(progress?.recoveryId ?? 0);
-    return noted.filter(({ progress, isSameBoot }) => isSameBoot && progress?.isOver === false);
+    return noted;
   }
 
-  /** Reports of a recovery that was under way that its outcome is not known. */
+  /** Reports of one for which `isUnderWay` that its outcome is not known. */
   interrupted(noted: NotedRecovery, agent: number, nowNs: number): void {
     this.#options.reporter.interrupted(noted, agent, nowNs);
   }
@@ -144,7 +152,7 @@ export class FiredNotes {
   /** In times of this daemon, the oldest first. */
   #noted(
     entries: readonly FiredEntry[],
-    { bootId, moment }: NotedState,
+    { bootId, isSameBoot, moment }: NotedState,
     nowNs: number,
   ): NotedRecovery[] {
     const startUnixMs = this.#options.unixMsAtStart();
@@ -164,7 +172,7 @@ export class FiredNotes {
         // A wall clock that was set back must not hold a window for longer than the debounce.
         firedNs: Math.min(nowNs, firedNs),
         paceKey: name === "" ? key : name,
-        isSameBoot: progress === undefined || progress.bootId === bootId,
+        isSameBoot: isSameBoot && (progress === undefined || progress.bootId === bootId),
         isAfterState: moment === undefined || unixMs > moment.unixMs,
         progress,
       };

@@ -55,7 +55,10 @@ export class HeldStalls {
     return held === undefined ? "" : held.isTold ? "told" : "untold";
   }
 
-  /** The daemon before this one held it: it is asked for at once, since the mute may be over. */
+  /**
+   * The daemon before this one held it, or had not decided it: it is asked for at once, since the
+   * mute may be over.
+   */
   restore(stall: Stall, isTold: boolean): void {
     if (this.#byKey.size >= this.#options.room.capacity) return;
     this.#byKey.set(stall.key, { stall, isTold });

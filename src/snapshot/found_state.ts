@@ -70,10 +70,14 @@ function contentOf(fd: number, { size }: Stats): Uint8Array | string {
   return bytes.subarray(0, length);
 }
 
-/** At most one is kept: a daemon that starts over and over fills no disk. */
-function setAside(path: string, ownerUid: number): string {
+/**
+ * Where it is now; "" = it is not the daemon's. At most one is kept: a daemon that starts over and
+ * over fills no disk.
+ */
+export function setAside(path: string, ownerUid: number): string {
   const aside = `${path}${SET_ASIDE}`;
   try {
+    requireOwnFile(path, lstatSync(path), { ownerUid, private: true });
     const there = lstatSync(aside, { throwIfNoEntry: false });
     if (there !== undefined) requireOwnFile(aside, there, { ownerUid, private: true });
     renameSync(path, aside);

@@ -110,10 +110,17 @@ const MEMBER = new RecordForm({
   verdict: word(["", ...STALL_VERDICTS]),
   stalledNs: NS_OR_NONE,
   held: word(HELD_WORDS),
+  /** What is done about it is not decided, or not over. */
+  isRecovering: FLAG,
 });
 
-/** An agent that was reported as missing: its alert goes on. */
-const MISSING = new RecordForm({ agent: NAME, sinceNs: NS });
+/** An agent that is missing: its alert goes on. */
+const MISSING = new RecordForm({
+  agent: NAME,
+  sinceNs: NS,
+  /** Else it is muted, and is reported when that is over. */
+  isTold: FLAG,
+});
 
 const MUTE = new RecordForm({
   kind: word(["agent", "glob", "all", "member"]),

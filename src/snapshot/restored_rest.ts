@@ -23,7 +23,8 @@ export function restoreRest(state: State, continuation: Continuation, nowNs: num
   const isSame = continuation.otherBoot === "";
   const { past } = continuation;
   return {
-    missing: isSame ? state.missing.map((missing) => missingNow(missing, past)) : [],
+    // Its members do not come back by the start of a machine alone.
+    missing: state.missing.map((missing) => missingNow(missing, past)),
     mute: mutesNow(state.mute, continuation, nowNs),
     window: isSame ? state.window.map((window) => windowNow(window, past)) : [],
     pace: pacesNow(state.pace, continuation),

@@ -16,12 +16,14 @@ import {
   SLOT_HAS_TERMINAL_TIMESTAMP,
 } from "./slots.ts";
 
+export type StallRecord = Pick<MemberRecord, "verdict" | "stalledNs" | "isRecovering">;
+
 /** What the tracker does not have of a member. */
 export interface MemberNames {
   readonly ruleName: (rule: number) => string;
   readonly listenerName: (listener: number) => string;
   /** Of its stall; NaN = it has none that was reported. */
-  readonly stallOf: (slot: number) => Pick<MemberRecord, "verdict" | "stalledNs">;
+  readonly stallOf: (slot: number) => StallRecord;
   /** Of the stall of a key. */
   readonly heldOf: (key: number) => HeldWord;
 }

@@ -58,6 +58,11 @@ export class StallNotes {
     });
   }
 
+  /** The daemon before this one began a recovery of that number for the stall of `key`. */
+  began(key: number, recoveryId: number): void {
+    if (this.#notes.has(key)) this.#keys.set(recoveryId, key);
+  }
+
   outcome(outcome: RecoveryOutcome): void {
     if (outcome.kind === "storm") return;
     const { recoveryId, observerNs } = outcome;

@@ -195,4 +195,17 @@ describe("ExpectedAgents.change()", () => {
     expect(subject.at(41)).toEqual([]);
     expect(subject.expected.missingCount).toBe(0);
   });
+
+  test("that was missing before the start still is, nothing is told again, and it may be complete", () => {
+    const subject = new Subject(WORKER, CRON);
+    subject.expected.restore([
+      { agent: "cron", sinceNs: -90 * NS_PER_S },
+      { agent: "not expected any more", sinceNs: 0 },
+    ]);
+    expect([...subject.at(0), ...subject.at(29)]).toEqual([]);
+    expect(subject.expected.missingCount).toBe(1);
+    expect(subject.expected.missingSinceNs(subject.numberOf("cron"))).toBe(-90 * NS_PER_S);
+    subject.agents.join(subject.numberOf("cron"));
+    expect(subject.at(31)).toEqual(["31: worker 0/2 after 30", "31: cron 1/1 back after 121"]);
+  });
 });

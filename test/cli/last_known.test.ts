@@ -15,7 +15,7 @@ function stateAt(unixMs: number, isFinal: boolean): Uint8Array {
     { ...MEMBER, pid: 2, key: 2, agent: "worker", isStalled: true, hasEnded: false },
     { ...MEMBER, pid: 3, key: 3, agent: "worker", isStalled: false, hasEnded: false },
   ];
-  const missing = [{ agent: "cron", sinceNs: 1 }];
+  const missing = [{ agent: "cron", sinceNs: 1, isTold: true }];
   return bytesOf({ ...EMPTY, moment: { ...MOMENT, unixMs, isFinal }, member: members, missing });
 }
 

@@ -77,7 +77,7 @@ describe("restoreState()", () => {
     expect(after.history.usedOf("worker", 0, 5_000)).toBe(1);
     expect(after.storm.isOpen(0)).toBe(false);
     expect(after.edge.lastCounter[after.edge.slotOf(11)]).toBe(77);
-    expect(restored.missing).toEqual([{ agent: "db", sinceNs: -1_100 }]);
+    expect(restored.missing).toEqual([{ agent: "db", sinceNs: -1_100, isTold: true }]);
     expect(restored.auditHead?.seq).toBe(4);
   });
 
@@ -88,11 +88,13 @@ describe("restoreState()", () => {
       isBoottime: false,
       instantNs: 0,
     });
-    expect(restored).toMatchObject({ otherBoot: "boot", members: [], missing: [] });
+    expect(restored).toMatchObject({ otherBoot: "boot", members: [] });
     expect(after.harness.livePids()).toEqual([]);
     expect(after.mutes.size).toBe(1);
     expect(after.history.usedOf("worker", 0, 5_000)).toBe(1);
     expect(after.history.windowCount).toBe(0);
+    // It was missing before the machine went down, and its alert goes on.
+    expect(restored.missing).toMatchObject([{ agent: "db", isTold: true }]);
   });
 
   test("counts members whose listener is gone", async () => {

@@ -30,11 +30,11 @@ export class Parts {
     listenerName: () => "local",
     stallOf: (slot: number) =>
       this.table.slots.isLatched(slot)
-        ? ({ verdict: "hung", stalledNs: 900 } as const)
-        : ({ verdict: "", stalledNs: Number.NaN } as const),
+        ? ({ verdict: "hung", stalledNs: 900, isRecovering: true } as const)
+        : ({ verdict: "", stalledNs: Number.NaN, isRecovering: false } as const),
     heldOf: () => "" as const,
   };
-  readonly missing = () => [{ agent: "db", sinceNs: 400 }];
+  readonly missing = () => [{ agent: "db", sinceNs: 400, isTold: true }];
   readonly auditHead = () => ({ file: "/var/log/audit.log", seq: 4, chain: "ab" });
   readonly listenerNumber = (name: string) => (name === "local" ? 3 : undefined);
   readonly ended = new Set<number>();

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { PROGRESS_LINES } from "../../src/recovery/fired_entry.ts";
 import { FiredJournal, isFiredJournal } from "../../src/recovery/fired_journal.ts";
-import { NO_STATE, type NotedState } from "../../src/recovery/fired_notes.ts";
+import { isUnderWay, NO_STATE, type NotedState } from "../../src/recovery/fired_notes.ts";
 import type { PaceRecord } from "../../src/snapshot/records.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { recoveryHarness, ScriptedHost, ScriptedRunner, stallOf } from "./harness.ts";
@@ -35,17 +35,18 @@ function daemon(path: string, state: NotedState, startUnixMs = START_UNIX_MS) {
     policyOf: () => ({ name: "worker", recovery: undefined }),
     unixMsAtStart: () => startUnixMs,
   });
-  const underWay = harness.recovery.notes.use(opened(path), state, 0);
+  const underWay = harness.recovery.notes.use(opened(path), state, 0).filter(isUnderWay);
   return { ...harness, runner, underWay };
 }
 
 /** That of a daemon which started 10 s later, and whose state is of 2 s of the one before. */
 const AFTER: NotedState = {
   bootId: BOOT,
+  isSameBoot: true,
   moment: { unixMs: START_UNIX_MS + 2_000, observerNs: -8 * NS_PER_S },
 };
 const AFTER_UNIX_MS = START_UNIX_MS + 10_000;
-const FIRST: NotedState = { bootId: BOOT, moment: undefined };
+const FIRST: NotedState = { bootId: BOOT, isSameBoot: true, moment: undefined };
 
 describe("FiredNotes", () => {
   test("say before a recovery acts which process, which pace and which step", () => {

@@ -127,4 +127,16 @@ describe("a stall of a muted agent", () => {
     expect(harness.held.isMuted(stallOf(), 9 * NS_PER_S)).toBeFalse();
     expect(released(harness, 10 * NS_PER_S)).toEqual([]);
   });
+
+  test("of the daemon before are asked for at once, unless they are muted still", () => {
+    const subject = muted();
+    const { held, recovery } = subject;
+    held.restore(stallOf({ pid: 4_242 }), false);
+    held.restore(stallOf({ pid: 50 }), true);
+    expect([recovery.isRecovering(50), recovery.isRecovering(4_242)]).toEqual([true, true]);
+    recovery.reap(NS_PER_S);
+    expect(held.take()).toMatchObject({ stall: { pid: 50 }, isTold: true });
+    expect(held.hasReleased).toBe(false);
+    expect(released(subject, 2 * NS_PER_S)).toEqual([[4_242, false]]);
+  });
 });

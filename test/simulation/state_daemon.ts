@@ -75,6 +75,7 @@ export class StateDaemon extends ActsHarness {
         stallOf: (slot) => ({
           verdict: "",
           stalledNs: table.slots.isLatched(slot) ? this.observer.clock.lastNs : Number.NaN,
+          isRecovering: this.recovery.isRecovering(table.slots.key[slot]!),
         }),
         heldOf: (key) => this.recovery.held.wordOf(key),
       },
@@ -101,10 +102,10 @@ export class StateDaemon extends ActsHarness {
     const nowNs = observer.nowNs();
     const here = this.#options.here(nowNs);
     if (state === undefined) {
-      this.#useJournal({ bootId: here.bootId, moment: undefined }, nowNs);
+      this.#useJournal({ bootId: here.bootId, isSameBoot: true, moment: undefined }, nowNs);
       return [];
     }
-    const { members, elapsedNs } = restoreState(
+    const { members, moment, otherBoot } = restoreState(
       state,
       {
         table: observer.tracker.table,
@@ -116,8 +117,8 @@ export class StateDaemon extends ActsHarness {
       },
       { here, isBoottime: false, instantNs: nowNs },
     );
-    const moment = { unixMs: state.moment.unixMs, observerNs: nowNs - elapsedNs };
-    this.#useJournal({ bootId: here.bootId, moment }, nowNs);
+    const isSameBoot = otherBoot === "";
+    this.#useJournal({ bootId: here.bootId, isSameBoot, moment }, nowNs);
     for (const { slot, member } of members) {
       const { program: mark, held, isStalled, ...identity } = member.record;
       if (identity.comm !== "") identification.restore(slot, { ...identity, mark }, nowNs);

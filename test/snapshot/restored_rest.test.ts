@@ -71,14 +71,15 @@ describe("restoreRest()", () => {
   test("keeps budgets of names after another boot, and nothing of a process", () => {
     const byKey = { ...PACE, name: "", key: 4711 };
     const window = { key: 1, generation: 5, firedNs: 80 * S };
-    const missing = { agent: "db", sinceNs: 12 * S };
+    const missing = { agent: "db", sinceNs: 12 * S, isTold: true };
     const rest = aMinuteLater(
       { pace: [PACE, byKey], window: [window], missing: [missing] },
       OTHER_BOOT,
     );
     expect(rest.pace.map(({ name }) => name)).toEqual(["worker"]);
     expect(rest.pace[0]!.firedNs).toBe(-99 * S);
-    expect([rest.window, rest.missing]).toEqual([[], []]);
+    expect(rest.window).toEqual([]);
+    expect(rest.missing).toEqual([{ ...missing, sinceNs: -137 * S }]);
   });
 
   test("keeps replay states after another boot: their senders go on", () => {

@@ -67,6 +67,7 @@ export const MEMBER: MemberRecord = {
   verdict: "",
   stalledNs: Number.NaN,
   held: "",
+  isRecovering: false,
 };
 
 export const EMPTY: State = {
@@ -86,7 +87,7 @@ export const EMPTY: State = {
 export const FULL: State = {
   ...EMPTY,
   member: [MEMBER, { ...MEMBER, pid: 4712, key: 4712, isStalled: true, verdict: "hung" }],
-  missing: [{ agent: "db", sinceNs: 12e9 }],
+  missing: [{ agent: "db", sinceNs: 12e9, isTold: true }],
   mute: [
     {
       ...{ kind: "glob", target: "worker*", pid: 0, key: 0, generation: Number.NaN },

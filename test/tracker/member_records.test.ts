@@ -17,7 +17,7 @@ const NAMES = {
   ruleName: () => "worker",
   listenerName: () => "local",
   heldOf: () => "" as const,
-  stallOf: () => ({ verdict: "hung" as const, stalledNs: 900 }),
+  stallOf: () => ({ verdict: "hung" as const, stalledNs: 900, isRecovering: false }),
 };
 
 /** What comes out of the state file of `before`, by pid. */

@@ -1,0 +1,152 @@
+// Stalls that last from one daemon to the next (spec 18 section 6): what is kept of each, and how
+// the next one goes on with it. Nothing is said again. What was not decided about it is decided,
+// and a recovery that was under way at a kill is reported: how its step went is not known.
+import { NOTHING_FOUND, type StallVerdict } from "../events/stall_verdict.ts";
+import type { Stall } from "../events/stall.ts";
+import { isUnderWay, type NotedRecovery } from "../recovery/fired_notes.ts";
+import type { MemberRecord, MissingRecord } from "../snapshot/records.ts";
+import type { StallRecord } from "../tracker/member_records.ts";
+import type { Parts } from "./parts.ts";
+import type { RestoredState } from "./restored_state.ts";
+
+type StallParts = Pick<
+  Parts,
+  "observer" | "notes" | "recovery" | "reports" | "muting" | "expected" | "clock"
+>;
+
+const NO_STALL: StallRecord = { verdict: "", stalledNs: Number.NaN, isRecovering: false };
+
+/** What the next daemon has to know of the stall of a slot. */
+export function stallRecordOf(
+  slot: number,
+  { observer, notes, recovery }: StallParts,
+): StallRecord {
+  const { slots, table } = observer.tracker;
+  if (!slots.isLatched(slot)) return NO_STALL;
+  const key = slots.key[slot]!;
+  const note = notes.noteOf(key, slots.generation[slot]!);
+  const isGuarded = observer.silence.guarded?.recoveries.has(key) === true;
+  const isRecovering = isGuarded || recovery.isRecovering(key);
+  if (note !== undefined) {
+    const { verdict = "", sinceNs } = note;
+    return { verdict, stalledNs: sinceNs, isRecovering };
+  }
+  // It waits to be reported, and the next daemon must do that; or there are too many for notes.
+  const isWaiting = observer.hasPendingStalls();
+  const stalledNs = isWaiting ? Number.NaN : slots.lastNs[slot]! + table.lanes.thresholdOf(slot);
+  return { verdict: "", stalledNs, isRecovering };
+}
+
+/** Agents that are missing, with whether that was reported. */
+export function* missingRecords({
+  expected,
+  observer,
+  muting,
+}: StallParts): Iterable<MissingRecord> {
+  const { agents } = observer.tracker.table;
+  for (const number of expected.numbers) {
+    const sinceNs = expected.missingSinceNs(number);
+    if (Number.isNaN(sinceNs)) continue;
+    yield { agent: agents.nameOf(number), sinceNs, isTold: muting.wasMissingTold(number) };
+  }
+}
+
+interface GoesOn {
+  /** Keeps it for the line of its return. */
+  readonly exported: ((stall: Stall) => void) | undefined;
+  /** Recoveries that the daemon before this one noted. */
+  readonly noted: readonly NotedRecovery[];
+}
+
+/** Before the first turn, when each member has its name. */
+export function restoreStalls(
+  parts: StallParts,
+  { members, missing }: RestoredState,
+  { exported, noted }: GoesOn,
+): void {
+  const { recovery, reports, observer } = parts;
+  const ofNow = noted.filter(({ isSameBoot }) => isSameBoot);
+  const fired = new Map(ofNow.map((one) => [processOf(one), one]));
+  const stalled = members.flatMap(({ member }) => stallOf(member, fired, parts));
+  for (const { stall, isTold, isOpen } of stalled.toSorted(bySince)) {
+    const { slots } = observer.tracker;
+    if (slots.isLatched(observer.tracker.slotOf(stall.key))) {
+      reports.restored({ ...stall, isMuted: !isTold });
+      exported?.(stall);
+      // Those of muted agents are held already.
+      if (isOpen && !recovery.held.has(stall.key)) recovery.held.restore(stall, true);
+    }
+  }
+  restoreMissing(parts, missing);
+}
+
+/** Reports of recoveries that were under way when the daemon was killed. */
+export function reportInterrupted(
+  { observer, recovery, notes, clock }: StallParts,
+  noted: readonly NotedRecovery[],
+): void {
+  const { tracker } = observer;
+  for (const one of noted.filter(isUnderWay)) {
+    const slot = tracker.slotOf(one.key);
+    const isIts = slot >= 0 && Object.is(tracker.slots.generation[slot], one.generation);
+    if (isIts) notes.began(one.key, one.progress!.recoveryId);
+    recovery.notes.interrupted(one, isIts ? tracker.slots.agent[slot]! : 0, clock.lastNs);
+  }
+}
+
+interface LastingStall {
+  readonly stall: Stall;
+  readonly isTold: boolean;
+  /** Something may be done about it yet. */
+  readonly isOpen: boolean;
+}
+
+function stallOf(
+  { record, stalledNs }: RestoredState["members"][number]["member"],
+  fired: ReadonlyMap<string, NotedRecovery>,
+  { observer, recovery }: StallParts,
+): LastingStall[] {
+  const { tracker, silence } = observer;
+  const slot = tracker.slotOf(record.key);
+  if (slot < 0) return [];
+  const last = fired.get(processOf(record));
+  // The state was taken before its stall: what was done about it was noted since.
+  const isNewer = !record.isStalled && last?.isAfterState === true;
+  if (isNewer && !tracker.slots.isLatched(slot)) tracker.table.latch(slot);
+  if (!record.isStalled && !isNewer) return [];
+  const sinceNs = isNewer ? last.firedNs : stalledNs;
+  const stall = { ...silence.stalls.rowOf(slot, sinceNs), ...verdictField(record) };
+  const wasTried = last !== undefined && last.firedNs >= sinceNs;
+  const isOpen = record.isRecovering || isNewer;
+  const mayRetry = !wasTried || recovery.planOf(stall).settings.retry;
+  const isTold = isNewer || record.held !== "untold";
+  return [{ stall, isTold, isOpen: isOpen && mayRetry }];
+}
+
+function verdictField({ verdict }: MemberRecord): { verdict?: StallVerdict } {
+  return verdict === "" ? {} : { verdict: { ...NOTHING_FOUND, verdict } };
+}
+
+function processOf({ key, generation }: Pick<NotedRecovery, "key" | "generation">): string {
+  return `${key} ${generation}`;
+}
+
+function bySince(a: LastingStall, b: LastingStall): number {
+  return a.stall.observerNs - b.stall.observerNs;
+}
+
+function restoreMissing(
+  { expected, muting, observer }: StallParts,
+  missing: readonly MissingRecord[],
+): void {
+  expected.restore(missing);
+  const { agents } = observer.tracker.table;
+  const untold = new Set(missing.flatMap(({ agent, isTold }) => (isTold ? [] : [agent])));
+  for (const agent of expected.numbers) {
+    if (!untold.has(agents.nameOf(agent))) continue;
+    const members = agents.presentOf(agent);
+    const expectedCount = expected.expectedOf(agent);
+    const observerNs = expected.missingSinceNs(agent);
+    muting.holdMissing({ observerNs, agent, members, expected: expectedCount, graceNs: 0 });
+  }
+}
