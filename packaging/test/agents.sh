@@ -33,7 +33,7 @@ value() { metrics | sed -nE "s/^$1 ([^ ]+).*/\1/p"; }
 rows() { metrics | sed -nE 's/^(varta_[^ ]*) .*/\1/p' | sort; }
 # Lines of the journal since mark that match.
 count() { journal | grep -cE "$1"; }
-alarms() { journal | grep -E 'level=(warn|error)'; }
+alarms() { journal | grep -E 'level=(warn|error)' | unpaused; }
 
 echo "-- twenty agents of two services"
 check "check takes the configuration" 'varta-watch check'

@@ -20,9 +20,11 @@ record() {
   fi
 }
 
+# Seconds, shell command, what it has for $1.
 within() {
-  local end=$((SECONDS + $1))
-  until eval "$2"; do
+  local end=$((SECONDS + $1)) condition=$2
+  set -- "${3:-}"
+  until eval "$condition"; do
     if [ "$SECONDS" -ge "$end" ]; then return 1; fi
     sleep 0.1
   done
@@ -45,6 +47,9 @@ mark() {
 }
 journal() { journalctl --unit "${1:-varta-watch}" --output cat --no-pager ${cursor:+--after-cursor "$cursor"}; }
 said() { journal | grep -qE "$1"; }
+
+# Without what a daemon says of a machine that is too busy to run it.
+unpaused() { grep -vE 'msg="observer paused"|found="The observer was paused'; }
 
 # The daemon answers: a beat is taken.
 beat() { setpriv --reuid=alice --regid=alice --groups=varta varta-watch beat --socket "${1:-/run/varta/varta.sock}"; }
