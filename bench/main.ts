@@ -10,6 +10,7 @@ import { measureMemory } from "./parts/memory.ts";
 import { measureNewcomers } from "./parts/newcomers.ts";
 import { measureReceiverCpu } from "./parts/receiver_cpu.ts";
 import { measureRecovery } from "./parts/recovery.ts";
+import { measureState } from "./parts/state.ts";
 import { measureStatus } from "./parts/status.ts";
 import { measureUserSpace } from "./parts/user_space.ts";
 import { compileNative, type Native } from "./support/native.ts";
@@ -52,6 +53,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     title: "10,000 members with 40 names and 12 thresholds come at once",
     isSlow: true,
     measure: needingC(measureNewcomers),
+  },
+  state: {
+    title: "a start with 10,000 members in the state, and beats while 100,000 are written",
+    isSlow: true,
+    measure: needingC(measureState),
   },
   status: {
     title: "status of 10,000 members that beat at 1 Hz",

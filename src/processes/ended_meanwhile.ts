@@ -6,7 +6,7 @@ import { readdirSync } from "node:fs";
 import { NS_PER_MS } from "../base/time.ts";
 import type { ProcessReader } from "./process_reader.ts";
 
-const LOOKS_NS_MAX = 10 * NS_PER_MS;
+const LOOKS_NS_MAX = 4 * NS_PER_MS;
 
 export class EndedMeanwhile {
   readonly #processes: Pick<ProcessReader, "hasEnded">;
