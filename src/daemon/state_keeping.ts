@@ -76,6 +76,11 @@ export class StateKeeping implements Deadline {
     this.#writer = new StateWriter({ path, calls, rows });
   }
 
+  /** The daemon before this one did not come to its last writing. */
+  get isAfterKill(): boolean {
+    return this.#lock.wasLeft || this.found?.moment.isFinal === false;
+  }
+
   /** Files that were written since the start. */
   get written(): number {
     return this.#writer.written;

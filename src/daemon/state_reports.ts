@@ -4,10 +4,10 @@ import { wholeMsFromNs } from "../base/time.ts";
 import type { Stall } from "../events/stall.ts";
 import { NO_STATE, type NotedRecovery } from "../recovery/fired_notes.ts";
 import type { OtherBoot } from "../snapshot/continuation.ts";
-import type { State } from "../snapshot/records.ts";
 import type { Parts } from "./parts.ts";
 import { reportInterrupted, restoreStalls } from "./restored_stalls.ts";
 import { STATE } from "./state_counters.ts";
+import type { StateKeeping } from "./state_keeping.ts";
 import type { OpenState } from "./state_wiring.ts";
 import type { Writers } from "./writers.ts";
 
@@ -63,7 +63,7 @@ function tellRestored(
 ): void {
   if (state?.restored === undefined) return;
   const { otherBoot, elapsedNs, members, missing, leftOut } = state.restored;
-  const { counters, found } = state.keeping;
+  const { counters } = state.keeping;
   const stalled = members.filter(
     ({ member }) => member.record.isStalled && !member.diedUnseen,
   ).length;
@@ -79,7 +79,7 @@ function tellRestored(
     died: died || undefined,
     left_out: leftOut || undefined,
     // What was sent after the last writing and recorded may be sent once more.
-    replay_gap_ms: hasReplayGap(found) ? wholeMsFromNs(elapsedNs) : undefined,
+    replay_gap_ms: hasReplayGap(state.keeping) ? wholeMsFromNs(elapsedNs) : undefined,
     missing: missing.length || undefined,
     mutes: muting.mutes.size || undefined,
     other_boot: otherBoot || undefined,
@@ -88,6 +88,6 @@ function tellRestored(
 }
 
 /** The daemon of before was killed, and had senders that a key proves. */
-function hasReplayGap(found: State | undefined): boolean {
-  return found !== undefined && !found.moment.isFinal && found.sender.length > 0;
+function hasReplayGap({ found, isAfterKill }: StateKeeping): boolean {
+  return isAfterKill && found !== undefined && found.sender.length > 0;
 }

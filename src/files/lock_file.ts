@@ -41,6 +41,8 @@ export class LockedError extends Error {
 
 export class LockFile implements Disposable {
   readonly path: string;
+  /** The one before it did not give it up: it was killed. */
+  readonly wasLeft: boolean;
   #fd: number;
 
   /**
@@ -58,6 +60,7 @@ export class LockFile implements Disposable {
   private constructor(path: string, fd: number) {
     this.path = path;
     this.#fd = fd;
+    this.wasLeft = fstatSync(fd).size > 0;
     ftruncateSync(fd, 0);
     writeSync(fd, `${process.pid}\n`, 0);
   }

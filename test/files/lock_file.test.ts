@@ -47,7 +47,8 @@ describe("LockFile", () => {
     const path = directory.join("state.lock");
     LockFile.take(path, UID)[Symbol.dispose]();
     expect(directory.read("state.lock")).toBe("");
-    using _ = LockFile.take(path, UID);
+    using lock = LockFile.take(path, UID);
+    expect(lock.wasLeft).toBe(false);
     expect(directory.read("state.lock")).toBe(`${process.pid}\n`);
   });
 
@@ -65,7 +66,8 @@ describe("LockFile", () => {
     holder.kill("SIGKILL");
     await holder.exited;
     expect(directory.read("state.lock")).toBe(`${holder.pid}\n`);
-    using _ = LockFile.take(path, UID);
+    using lock = LockFile.take(path, UID);
+    expect(lock.wasLeft).toBe(true);
     expect(directory.read("state.lock")).toBe(`${process.pid}\n`);
   });
 

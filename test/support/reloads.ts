@@ -38,6 +38,7 @@ export class SealedAgent implements Disposable {
   readonly #pid: number;
   readonly #ivRandom = crypto.getRandomValues(new Uint8Array(8));
   #sent = 0;
+  #last: Uint8Array | undefined;
   #timer: Timer | undefined;
 
   constructor(port: number, key: string, pid: number) {
@@ -61,7 +62,13 @@ export class SealedAgent implements Disposable {
       timestamp,
     });
     const sealed = { key: this.#key, ivRandom: this.#ivRandom, ivCounter: nonce, frame };
-    this.#peer.send(sealShared(sealed));
+    this.#last = sealShared(sealed);
+    this.#peer.send(this.#last);
+  }
+
+  /** The last datagram once more, as somebody who recorded it would. */
+  sendAgain(): void {
+    this.#peer.send(this.#last!);
   }
 
   /** How many it has sent. */

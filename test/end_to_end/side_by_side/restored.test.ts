@@ -1,15 +1,17 @@
 // A real daemon after another one, and what outlived that (spec 18): who is silent, who is muted,
 // and who holds the file.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { IS_LINUX } from "../../../ffi/constants.ts";
 import { findState } from "../../../src/snapshot/found_state.ts";
 import type { State } from "../../../src/snapshot/records.ts";
 import { runCommand } from "../../support/command.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { sampleAt } from "../../metrics/page.ts";
+import { freeUdpPorts } from "../../support/free_ports.ts";
 import { MortalAgents } from "../../support/mortal_agents.ts";
 import { PROGRAM } from "../../support/program.ts";
+import { SealedAgent } from "../../support/reloads.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { until } from "../../support/until.ts";
@@ -24,12 +26,14 @@ off = true
 [[agent]]
 name = "worker"
 match = { uid = ${process.getuid?.()} }
-threshold = "300ms"
+threshold = "1s"
 `;
 
 function parsedRow(line: string): { kind: string; pid: number; t: string } {
   return JSON.parse(line) as { kind: string; pid: number; t: string };
 }
+
+const KEY = "5a".repeat(32);
 
 function stateOf(daemon: DaemonProcess): State | undefined {
   const found = findState(daemon.path("varta.sock.state"), process.geteuid!());
@@ -62,20 +66,24 @@ describe.concurrent.skipIf(!IS_LINUX)("a daemon after one that was killed", () =
     await mortal.exited;
 
     const diedMs = Date.now();
-    await using after = await DaemonProcess.start({ config, directory: directory.path });
+    // Whose they are is for the rules of now.
+    const renamed = config.replace("worker", "crew");
+    await using after = await DaemonProcess.start({ config: renamed, directory: directory.path });
     const [line] = after.saying("state restored");
     expect(Object.fromEntries(line!.fields)).toMatchObject({ members: "3", died: "1", mutes: "1" });
     await until("the end to be told", () => after.saying("member ended", mortal.pid).length === 1);
-    await until("the death to be told in full", async () => (await after.state()).stalled === 2);
+    await until("the death to be told in full", () => after.stallsOf(mortal.pid).length === 1);
     expect(after.stallsOf(frozen.pid)).toEqual([]);
     const page = await after.page();
-    for (const as of ["present", "stalled", "died"])
-      expect(sampleAt(page, `varta_state_restored_members{as="${as}"}`)).toBe(1);
+    const restored = (as: string) => sampleAt(page, `varta_state_restored_members{as="${as}"}`);
+    // A busy machine may have kept the healthy one silent.
+    expect(restored("present") + restored("stalled")).toBe(2);
+    expect(restored("died")).toBe(1);
     expect(sampleAt(page, 'varta_state_restored_members{as="left_out"}')).toBe(0);
     frozen.kill("SIGCONT");
     await until("the return", () => after.saying("agent is back", frozen.pid).length === 1);
     const status = await runCommand([...PROGRAM, "status", "--json", ...control]);
-    expect(JSON.parse(status.stdout).agents).toMatchObject([{ agent: "worker", members: 3 }]);
+    expect(JSON.parse(status.stdout).agents).toMatchObject([{ agent: "crew", members: 3 }]);
     expect(after.saying("member came", healthy.pid)).toEqual([]);
     expect(await after.stop()).toBe(0);
     expect(stateOf(after)!.moment.isFinal).toBe(true);
@@ -87,6 +95,52 @@ describe.concurrent.skipIf(!IS_LINUX)("a daemon after one that was killed", () =
     expect(Date.parse(told[0]!.t)).toBeGreaterThanOrEqual(diedMs);
   });
 });
+
+test.concurrent.skipIf(!IS_LINUX)(
+  "a restart does not make recordings of a secure sender new again",
+  async () => {
+    using directory = new TemporaryDirectory();
+    const [port] = freeUdpPorts(1) as [number];
+    writeFileSync(directory.at("key"), KEY, { mode: 0o600 });
+    const config = `
+[[listener]]
+kind = "unix"
+path = "${directory.at("varta.sock")}"
+
+[[listener]]
+name = "edge"
+kind = "secure-udp"
+port = ${port}
+key_file = "${directory.at("key")}"
+`;
+    const options = { config, ownListeners: true, directory: directory.path };
+    using agent = new SealedAgent(port, KEY, 31_003);
+    {
+      await using before = await DaemonProcess.start(options);
+      agent.send();
+      agent.send();
+      await before.untilReceived(2, "edge");
+      expect(await before.stop()).toBe(0);
+    }
+    await using after = await DaemonProcess.start(options);
+    expect(after.saying("state restored")[0]!.fields.get("replay_gap_ms")).toBeUndefined();
+    agent.sendAgain();
+    agent.send();
+    const { listeners } = await after.untilReceived(2, "edge");
+    expect(listeners.find(({ name }) => name === "edge")).toMatchObject({
+      accepted: 1,
+      rejected: 1,
+    });
+    const page = await after.page();
+    const replays = 'varta_datagrams_rejected_total{listener="edge",reason="replay"}';
+    expect(sampleAt(page, replays)).toBe(1);
+    after.signal("SIGKILL");
+    await after.exited();
+    await using last = await DaemonProcess.start(options);
+    const gap = last.saying("state restored")[0]!.fields.get("replay_gap_ms");
+    expect(Number(gap)).toBeGreaterThan(0);
+  },
+);
 
 describe.concurrent.skipIf(!IS_LINUX)("the state of a running daemon", () => {
   test("is refused to another one that names it, and costs nothing to one that does not", async () => {
