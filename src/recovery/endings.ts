@@ -3,6 +3,7 @@
 import { durationTextFromNs } from "../base/duration_text.ts";
 import type { SequenceEnd } from "../events/outcome.ts";
 import { sameLineage } from "../processes/generation.ts";
+import type { StaleReason } from "./checks.ts";
 import type { History } from "./history.ts";
 import { NO_SUCCESSOR, type Reporter, type Successor } from "./reporter.ts";
 import { PHASE_WAITING, type Sequence } from "./sequence.ts";
@@ -15,6 +16,12 @@ const END_REASONS: Readonly<Record<SequenceEnd, string>> = {
   pid_recycled: "its pid belongs to another process",
   unit_in_flight: "another recovery restarts the unit",
   stopped: "the daemon stops",
+};
+
+/** What becomes of one whose stall holds no more. */
+export const STALE_ENDS: Readonly<Record<Exclude<StaleReason, "beats_refused">, SequenceEnd>> = {
+  skipped_agent_resumed: "agent_resumed",
+  skipped_pid_recycled: "pid_recycled",
 };
 
 export class Endings {

@@ -18,7 +18,8 @@ import type { Plan } from "./plan.ts";
 import { Policies, type RecoverySettings } from "./policies.ts";
 import { type ByHand, closedGate, type Gate, HandGates } from "./hand_gates.ts";
 import { HeldStalls } from "./held_stalls.ts";
-import type { RecoveryOptions, WaitingStalls } from "./recovery_options.ts";
+import { heldUntilNs } from "./guard_wait.ts";
+import type { GuardGate, RecoveryOptions, WaitingStalls } from "./recovery_options.ts";
 import { type Refusal, Reporter } from "./reporter.ts";
 import { PHASE_PARKED, type Sequence } from "./sequence.ts";
 import { Sequences } from "./sequences.ts";
@@ -58,6 +59,7 @@ export class Recovery {
   readonly #sequences: Sequences;
   readonly #decider: Decider;
   readonly #hand: HandGates;
+  readonly #guard: GuardGate | undefined;
   /** For the daemon after this one, and of the one before it. */
   readonly notes: FiredNotes;
 
@@ -91,6 +93,7 @@ export class Recovery {
         this.#reportRefusal(stall, { reason }, nowNs);
     };
     const { guard, isMuted } = options;
+    this.#guard = guard;
     const held = new HeldStalls({ room: outstanding, isMuted, host, freshness, refused });
     this.held = held;
     const asked = { storm, held, guard, sequences: this.#sequences, observerNamespaceInode };
@@ -351,7 +354,7 @@ export class Recovery {
   #goOn(nowNs: number): void {
     const sequences = this.#sequences;
     const actions = this.#actions;
-    sequences.takeDue(nowNs);
+    sequences.takeDue(nowNs, heldUntilNs(this.#guard, nowNs));
     // Those that become ready again come after the ones that are counted here.
     let looks = Math.min(sequences.readyCount, RECOVERY_EVALUATIONS_PER_TURN_MAX);
     for (const next of sequences.ready) {

@@ -9,9 +9,9 @@ import type { CompleteOutcome, SequenceEnd } from "../events/outcome.ts";
 import { sameLineage } from "../processes/generation.ts";
 import { DeadlineHeap } from "../tables/deadline_heap.ts";
 import { type AgentHost, HOLDER_NONE } from "./agent_host.ts";
-import { type Freshness, type StaleReason, stalenessReason } from "./checks.ts";
+import { type Freshness, stalenessReason } from "./checks.ts";
 import type { Child } from "./children/child.ts";
-import { Endings } from "./endings.ts";
+import { Endings, STALE_ENDS } from "./endings.ts";
 import { type History, type Room, WINDOW_OPEN } from "./history.ts";
 import type { Step } from "./plan.ts";
 import type { Reporter } from "./reporter.ts";
@@ -213,11 +213,15 @@ export class Sequences {
     return this.#deadlines.head?.deadlineNs ?? Infinity;
   }
 
-  /** Takes those whose deadline has passed; the steps that are due with it become ready. */
-  takeDue(nowNs: number): void {
+  /** Takes what is due. What has a process waits until `heldUntilNs`, unless somebody asked. */
+  takeDue(nowNs: number, heldUntilNs: number): void {
     for (let taken = 0; taken < RECOVERY_EVALUATIONS_PER_TURN_MAX; taken++) {
       const sequence = this.#deadlines.head;
       if (sequence === undefined || sequence.deadlineNs > nowNs) return;
+      if (heldUntilNs > nowNs && !sequence.isByHand && !this.#isGone(sequence)) {
+        this.#deadlines.set(sequence, heldUntilNs);
+        continue;
+      }
       this.#deadlines.remove(sequence);
       if (sequence.phase === PHASE_VERIFYING) this.#verify(sequence, nowNs);
       else if (sequence.phase === PHASE_PARKED) this.#ready.add(sequence);
@@ -393,8 +397,3 @@ export class Sequences {
     this.#deadlines.set(sequence, deadlineNs);
   }
 }
-
-const STALE_ENDS: Readonly<Record<Exclude<StaleReason, "beats_refused">, SequenceEnd>> = {
-  skipped_agent_resumed: "agent_resumed",
-  skipped_pid_recycled: "pid_recycled",
-};
