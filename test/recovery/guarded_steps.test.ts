@@ -38,7 +38,9 @@ function begun(isByHand = false) {
       evidence: undefined,
     };
   };
-  const ends = (): void => void (view = undefined);
+  const ends = (): void => {
+    view = undefined;
+  };
   return { host, recovery, reap, rises, ends };
 }
 
