@@ -102,6 +102,8 @@ function restore(state: State, parts: Parts, config: Config): RestoredState {
   const { observer, recovery, muting, listenerNames, processes, identification } = parts;
   const now = here(parts);
   const ended = new EndedMeanwhile(processes, monotonicNs);
+  // Who falls silent together after that may only have missed the daemon.
+  observer.silence.guarded?.guard.saw("restarted", now.observerNs);
   const restored = restoreState(
     state,
     {

@@ -16,7 +16,12 @@ export interface GuardSettings {
 }
 
 /** What speaks for the observer's own fault. */
-export type GuardEvidenceWord = "paused" | "queue_full" | "refused_sends" | "full_pipe";
+export type GuardEvidenceWord =
+  | "paused"
+  | "queue_full"
+  | "refused_sends"
+  | "full_pipe"
+  | "restarted";
 
 export interface GuardView {
   readonly sinceNs: number;
@@ -55,6 +60,8 @@ const REST_NS_MIN = 60 * NS_PER_S;
 const REST_WINDOWS = 10;
 /** A self-beat is in time within this part of the window, as a gap that is no pause. */
 const IN_TIME_PART = 1 / 4;
+/** What was lost then shows as a silence one threshold later, and that may be a window ago. */
+const EVIDENCE_WINDOWS = 2;
 /** Whoever looks for proof or evidence more often than that only makes work. */
 const LOOK_NS_MIN = 5 * NS_PER_MS;
 
@@ -175,7 +182,7 @@ export class Guard {
     const { windowNs, count, weight } = this.#silences.weigh(nowNs, this.#settings.windowNs);
     const members = count + beating;
     if (members < membersMin || weight <= share * members) return;
-    if (nowNs - this.#evidenceNs > windowNs) this.#evidence = undefined;
+    if (nowNs - this.#evidenceNs > EVIDENCE_WINDOWS * windowNs) this.#evidence = undefined;
     const began = { sinceNs: nowNs, windowNs };
     const untilNs = this.#untilNs(began);
     this.#active = { ...began, silent: count, members, untilNs, evidence: this.#evidence };

@@ -150,14 +150,17 @@ describe("Guard", () => {
     expect(quick.guard.lookPeriodNs).toBe(5 * NS_PER_MS);
   });
 
-  test("evidence from before the window is none of its cause", () => {
+  test.each([
+    [2 * THRESHOLD, "paused"],
+    [2 * THRESHOLD + 1, undefined],
+  ] as const)("evidence from %i ns before it is its cause: %p", (beforeNs, evidence) => {
     const world = new GuardWorld(12);
     world.guard.saw("paused", world.nowNs);
-    world.pass(2 * THRESHOLD);
+    world.pass(beforeNs);
     world.fall(range(8));
     world.back(range(8));
     world.pass(1);
-    expect(world.guard.changes.at(-1)).toMatchObject({ end: "back", evidence: undefined });
+    expect(world.guard.changes.at(-1)).toMatchObject({ end: "back", evidence });
   });
 
   test.each([

@@ -161,6 +161,7 @@ const EVIDENCE_CLAUSES = {
   queue_full: "a queue of its sockets was found full",
   refused_sends: "its own sockets refused its self-beats",
   full_pipe: "nobody reads its log or export",
+  restarted: "it has just started, and nobody listened before that",
 } as const;
 
 function evidenceText({ evidence }: ObserverGuard): string {
