@@ -1,5 +1,5 @@
-// Who might use the guard against the watch, and who must not wait for it (spec 12 section 10), in an
-// observer with members of several users.
+// Who might use the guard against the watch, and who must not wait for it (spec 12 section 10), in
+// an observer with members of several users.
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { RULE_NONE } from "../../src/agents/rules.ts";

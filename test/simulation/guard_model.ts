@@ -1,5 +1,5 @@
-// The guard of the simulated daemon as spec 12 section 10 says it: the slow twin over the members of
-// the model, told who falls silent and who is heard, and by the self-beats that the model took.
+// The guard of the simulated daemon as spec 12 section 10 says it: the slow twin over the members
+// of the model, told who falls silent and who is heard, and by the self-beats that the model took.
 import type { GuardSettings } from "../../src/observer/guard.ts";
 import type { SelfBeat } from "../../src/observer/self_beat.ts";
 import { ReferenceGuard } from "../reference/guard.ts";

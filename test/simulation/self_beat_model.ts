@@ -1,5 +1,5 @@
-// How well the daemon hears itself, as spec 12 section 9 says it: by when and how long the last beat
-// took that came round, at the worst of its listeners.
+// How well the daemon hears itself, as spec 12 section 9 says it: when the last beat was sent that
+// came round, and how long it took, at the worst of its listeners.
 import type { SelfBeat } from "../../src/observer/self_beat.ts";
 
 interface SelfBeatModelOptions {
