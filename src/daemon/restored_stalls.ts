@@ -1,6 +1,7 @@
 // Stalls that last from one daemon to the next (spec 18 section 6): what is kept of each, and how
 // the next one goes on with it. Nothing is said again. What was not decided about it is decided,
 // and a recovery that was under way at a kill is reported: how its step went is not known.
+import { AGENT_NEW } from "../agents/agent_table.ts";
 import { NOTHING_FOUND, type StallVerdict } from "../events/stall_verdict.ts";
 import type { Stall } from "../events/stall.ts";
 import { isUnderWay, type NotedRecovery } from "../recovery/fired_notes.ts";
@@ -90,8 +91,9 @@ export function reportInterrupted(
     const slot = tracker.slotOf(one.key);
     const isIts = slot >= 0 && Object.is(tracker.slots.generation[slot], one.generation);
     if (isIts) notes.began(one.key, one.progress!.recoveryId);
-    recovery.notes.interrupted(one, isIts ? tracker.slots.agent[slot]! : 0, clock.lastNs);
+    recovery.notes.interrupted(one, isIts ? tracker.slots.agent[slot]! : AGENT_NEW, clock.lastNs);
   }
+  recovery.notes.settle();
 }
 
 interface LastingStall {

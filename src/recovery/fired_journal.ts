@@ -49,6 +49,8 @@ export class FiredJournal {
   #path: string;
   /** What the daemon before this one had begun, in no particular order. */
   readonly found: readonly FiredEntry[];
+  /** By their places in the ring, those of them that were under way. */
+  readonly #underWay = new Map<number, FiredEntry>();
   /** Entries that could not be written since the last takeFailures(). */
   #failures = 0;
   /** How often the file was made again since the last takeReopened(). */
@@ -91,6 +93,8 @@ export class FiredJournal {
     this.#fd = fd;
     this.#lastLookNs = options.monotonicNs();
     this.found = lines.filter((entry) => entry !== undefined);
+    for (const [at, entry] of lines.entries())
+      if (entry?.progress?.isOver === false) this.#underWay.set(at, entry);
     this.#next = afterYoungest(lines);
   }
 
@@ -147,12 +151,22 @@ export class FiredJournal {
   began(entry: FiredEntry): number {
     this.#lookForFile();
     this.#write(this.#next, this.#form.text(entry));
+    this.#underWay.delete(this.#next % FIRED_JOURNAL_LINES);
     return this.#next++;
   }
 
   /** The recovery of `line` has come further. */
   goesOn(line: number, entry: FiredEntry): void {
     if (this.saysProgress && this.#isIts(line)) this.#write(line, this.#form.text(entry));
+  }
+
+  /** That those of `found` were under way was reported: the next daemon does not say it again. */
+  settle(): void {
+    for (const [at, entry] of this.#underWay) {
+      const progress = { ...entry.progress!, isOver: true };
+      this.#write(at, this.#form.text({ ...entry, progress }));
+    }
+    this.#underWay.clear();
   }
 
   /** The recovery of `line` did not begin after all. */

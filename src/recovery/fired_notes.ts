@@ -10,7 +10,10 @@ import type { Reporter } from "./reporter.ts";
 import type { Sequence } from "./sequence.ts";
 import type { StormLimit } from "./storm_limit.ts";
 
-type RecoveryJournal = Pick<FiredJournal, "found" | "saysProgress" | "began" | "goesOn" | "forget">;
+type RecoveryJournal = Pick<
+  FiredJournal,
+  "found" | "saysProgress" | "began" | "goesOn" | "forget" | "settle"
+>;
 
 /** The state that was read beside the journal. */
 export interface NotedState {
@@ -125,6 +128,11 @@ export class FiredNotes {
   /** Reports of one for which `isUnderWay` that its outcome is not known. */
   interrupted(noted: NotedRecovery, agent: number, nowNs: number): void {
     this.#options.reporter.interrupted(noted, agent, nowNs);
+  }
+
+  /** All of them were reported. */
+  settle(): void {
+    this.#journal?.settle();
   }
 
   /** Notes that the recovery is about to begin with its first step. */

@@ -128,6 +128,21 @@ describe("FiredNotes", () => {
     expect(tellRuns()).toEqual(["2 began"]);
   });
 
+  test("name each that was under way to one daemon alone, and hold its debounce for the others", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("state.fired");
+    daemon(path, FIRST).recovery.decideOne(stallOf({ pid: 50, generation: 5 }), 3 * NS_PER_S);
+    const second = daemon(path, AFTER, AFTER_UNIX_MS);
+    expect(second.underWay).toHaveLength(1);
+    second.recovery.decideOne(stallOf({ pid: 60, generation: 6 }), NS_PER_S);
+    second.recovery.notes.settle();
+    const third = daemon(path, FIRST, AFTER_UNIX_MS);
+    expect(third.underWay).toMatchObject([{ pid: 60 }]);
+    expect(third.recovery.decideOne(stallOf({ pid: 50, generation: 5 }), 2 * NS_PER_S)).toBe(
+      "debounced",
+    );
+  });
+
   test("of a recovery that is over or did not begin name none", () => {
     using directory = new TemporaryDirectory();
     const path = directory.at("state.fired");

@@ -148,6 +148,7 @@ export class StateDaemon extends ActsHarness {
           journal[line] = entry;
           return true;
         },
+        settle: () => {},
         forget: (line) => void journal.splice(line, 1),
       },
       state,

@@ -142,6 +142,17 @@ describe.skipIf(!IS_LINUX)("after a kill -9 of the daemon", () => {
     const interrupted = 'varta_agent_recoveries_total{agent="worker",outcome="interrupted"}';
     expect(await counted(after, interrupted)).toBe(1);
     expect(await counted(after, STALLED)).toBe(2);
+
+    // The next one says it of the second recovery alone.
+    await until("both to be known", () => (stateOf(after)?.member ?? []).length === 2);
+    await killed(after);
+    await using third = await DaemonProcess.start({ config, directory: directory.path });
+    await third.untilSays("recovery interrupted");
+    const told = third
+      .saying("recovery interrupted")
+      .map(({ fields }) => Object.fromEntries(fields));
+    expect(told).toMatchObject([{ pid: `${other.pid}`, recovery_id: "2" }]);
+    expect(await counted(third, STALLED)).toBe(2);
   });
 
   test("a state that cannot be read is set aside and told, and what was noted still holds", async () => {
