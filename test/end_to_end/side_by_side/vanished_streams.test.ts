@@ -48,7 +48,7 @@ function connectionsOf(pid: number): string[] {
   return connected.filter((inode) => held.includes(`socket:[${inode}]`));
 }
 
-describe.skipIf(!CAN_MAKE_ONE)("pages whose machine is gone", () => {
+describe.concurrent.skipIf(!CAN_MAKE_ONE)("pages whose machine is gone", () => {
   test("are given up within a minute, and their places are free", async () => {
     using directory = new TemporaryDirectory();
     const config = `[metrics]\ntoken_file = "${directory.at("token")}"\n`;

@@ -27,7 +27,7 @@ name = "nobody"
 expect = 1
 `;
 
-describe.if(IS_LINUX)("an agent of which 8 members are expected", () => {
+describe.concurrent.if(IS_LINUX)("an agent of which 8 members are expected", () => {
   test("is missing with 7 after the grace, and complete with the 8th", async () => {
     await using daemon = await DaemonProcess.start({
       config: CONFIG,
