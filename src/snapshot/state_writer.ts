@@ -10,6 +10,11 @@ import { StateWriting } from "./state_writing.ts";
 
 /** The beginnings of two writings are so far apart at least. */
 const STATE_EVERY_NS = 2 * NS_PER_S;
+/**
+ * But the first ones of a run, each twice as far from the next: what there is at the start is
+ * written before members come, and one that a kill follows at once would be forgotten.
+ */
+const FIRST_EVERY_NS = NS_PER_S / 4;
 /** Between two slices: beats have most of the time. */
 const SLICE_EVERY_NS = NS_PER_MS;
 
@@ -29,6 +34,8 @@ export class StateWriter {
   /** The same of what is being written. */
   #writingNs = Number.NaN;
   #nextWritingNs = Number.NEGATIVE_INFINITY;
+  #begunNs = Number.NEGATIVE_INFINITY;
+  #everyNs = FIRST_EVERY_NS;
   #nextSliceNs = Number.NEGATIVE_INFINITY;
   #hasFailed = false;
   #error: Error | undefined;
@@ -70,7 +77,9 @@ export class StateWriter {
     const writing = this.#writing;
     if (writing === undefined) {
       if (!this.#isChanged) return;
-      this.#nextWritingNs = nowNs + STATE_EVERY_NS;
+      this.#begunNs = nowNs;
+      this.#nextWritingNs = nowNs + this.#everyNs;
+      this.#everyNs = Math.min(2 * this.#everyNs, STATE_EVERY_NS);
       this.#writing = this.#begin(false);
     } else if (writing.isOver) this.#take(writing);
     else if (writing.wantsSlice) writing.slice();
@@ -116,6 +125,7 @@ export class StateWriter {
     this.failures += 1;
     // What was to be written is not: it is tried again.
     this.#changedNs = sinceNs;
+    this.#nextWritingNs = this.#begunNs + STATE_EVERY_NS;
     if (!this.#hasFailed) this.#error = error;
     this.#hasFailed = true;
   }

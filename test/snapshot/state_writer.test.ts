@@ -83,7 +83,7 @@ describe("StateWriter", () => {
     expect(readdirSync(fixture.directory.path)).toEqual([]);
   });
 
-  test("writes a change at once, and the next one two seconds later", async () => {
+  test("writes a change at once, and the next ones of a start soon, then every two seconds", async () => {
     using fixture = new Fixture();
     const { writer } = fixture;
     fixture.count = 3;
@@ -93,11 +93,15 @@ describe("StateWriter", () => {
     expect(fixture.state().member).toHaveLength(3);
     expect(fixture.state().moment.isFinal).toBe(false);
     expect(writer.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
-    writer.changed(0);
-    expect(writer.nextDeadlineNs()).toBe(2_100 * MS);
-    fixture.count = 4;
-    await fixture.run();
-    expect(fixture.state().member).toHaveLength(4);
+    let begunMs = 100;
+    for (const everyMs of [250, 500, 1_000, 2_000, 2_000]) {
+      begunMs += everyMs;
+      writer.changed(fixture.nowNs);
+      expect(writer.nextDeadlineNs()).toBe(begunMs * MS);
+      fixture.count += 1;
+      await fixture.run();
+      expect(fixture.state().member).toHaveLength(fixture.count);
+    }
     expect(readdirSync(fixture.directory.path)).toEqual(["state"]);
   });
 
@@ -125,7 +129,7 @@ describe("StateWriter", () => {
     fixture.writer.maintain(0);
     fixture.writer.changed(0);
     await fixture.run();
-    expect(fixture.writer.nextDeadlineNs()).toBe(2_000 * MS);
+    expect(fixture.writer.nextDeadlineNs()).toBe(250 * MS);
   });
 
   test.each(["rename", "write"] as const)(

@@ -9,6 +9,7 @@ import type { Bounds } from "../table.ts";
 const AGENTS = 200;
 const INTERVAL_MS = 200;
 const STOP_MS = 4_000;
+const ALWAYS_FULL = "a queue of 10 is full whenever the daemon waits for a processor";
 
 export const stopRows: readonly FaultRow[] = [
   ...[1, 3, 10].flatMap((thresholds) =>
@@ -84,6 +85,7 @@ function begin(queue: number): Promise<Scene> {
 }
 
 function stopOfDaemon(thresholds: number, queue: number): FaultRow {
+  const isShort = queue === SHORT_QUEUE;
   return {
     name: `stop-${thresholds}-queue-${queue}`,
     load: `${AGENTS} x 5 Hz, queue ${queue}`,
@@ -100,7 +102,8 @@ function stopOfDaemon(thresholds: number, queue: number): FaultRow {
       scene.daemon.signal("SIGCONT");
       scene.lost(lost, "during the stop", heardFromMs);
       const bounds = unheard(queue, Date.now() - fromMs, diedMs - fromMs);
-      return { ...(await scene.judge(1)), bounds };
+      const outcome = await scene.judge(1);
+      return { ...outcome, bounds: { ...bounds, ...(isShort && scene.refusable(ALWAYS_FULL)) } };
     },
   };
 }
