@@ -130,10 +130,11 @@ describe.concurrent("an audit log", () => {
     using sender = new Sender(daemon.socket);
     await recover(daemon, sender, 1);
     unlinkSync(installation.log);
-    unlinkSync(`${installation.log}.fired`);
+    const journal = `${installation.state}/state.fired`;
+    unlinkSync(journal);
     await until("the word of it", async () => {
       await recover(daemon, sender, 1);
-      return suspicions(daemon)[0]?.[0] === "removed" && existsSync(`${installation.log}.fired`);
+      return suspicions(daemon)[0]?.[0] === "removed" && existsSync(journal);
     });
     const page = await daemon.page();
     expect(sampleAt(page, 'varta_file_reopened_total{file="audit"}')).toBe(1);

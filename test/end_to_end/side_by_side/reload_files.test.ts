@@ -26,6 +26,9 @@ function config(daemon: DaemonProcess, file: string, format: string, more = ""):
   return `[observer]\nthreshold = "1500ms"\n[export]\n${keys}`;
 }
 
+/** Recoveries are noted beside the audit log. */
+const STATELESS = "\n[state]\noff = true\n";
+
 describe.concurrent("a reload of the export", () => {
   test.skipIf(!IS_LINUX)(
     "begins it, and goes on in another file and form with what it knows of the run",
@@ -164,16 +167,16 @@ describe.concurrent("a reload of the audit log", () => {
   );
 
   test("to a place that is none changes nothing", async () => {
-    await using daemon = await DaemonProcess.start({ config: "" });
-    await reload(daemon, audited(daemon, "a"));
+    await using daemon = await DaemonProcess.start({ config: STATELESS });
+    await reload(daemon, audited(daemon, "a") + STATELESS);
     await until("the log", () => kinds(daemon, "a").length === 1);
     writeFileSync(daemon.path("letter"), "dear all\n", { mode: 0o600 });
-    const [at, problem] = await refused(daemon, audited(daemon, "letter"));
+    const [at, problem] = await refused(daemon, audited(daemon, "letter") + STATELESS);
     expect(at).toBe(`${daemon.path("varta.toml")}:7:8`);
     expect(problem).toStartWith(`cannot open the audit log ${daemon.path("letter")}: `);
-    // The log could be there, its journal could not.
+    // The log could be there, its journal, which is beside it where there is no state, could not.
     mkdirSync(daemon.path("c.fired"));
-    const [, other] = await refused(daemon, audited(daemon, "c"));
+    const [, other] = await refused(daemon, audited(daemon, "c") + STATELESS);
     expect(other).toStartWith(`cannot open the journal of recoveries ${daemon.path("c.fired")}: `);
     expect(lines(daemon, "letter")).toEqual(["dear all"]);
     expect(lines(daemon, "c")).toEqual([""]);
