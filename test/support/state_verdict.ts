@@ -30,7 +30,7 @@ export function verdictOf(churned: Churned): StateVerdict {
       const lossMs = lossOf(agent, churned);
       counts.oldestLossMs = Math.max(counts.oldestLossMs, lossMs);
       if (lossMs > WINDOW_MS + SLACK_MS)
-        faults.push(`${nameOf(agent)} was lost, after ${lossMs} ms`);
+        faults.push(`${nameOf(agent)} was lost after ${lossMs} ms, ${storyOf(agent, churned)}`);
     }
     for (const one of of) {
       if (one.what === "agent stalled") counts.stalls += 1;
@@ -64,6 +64,21 @@ function lossOf({ pid, bornMs }: Agent, { lives }: Churned): number {
   const isKept = lives.some(({ left }) => left?.member.some((member) => member.pid === pid));
   if (first === undefined) return 0;
   return isKept ? Number.POSITIVE_INFINITY : first.killedMs - bornMs;
+}
+
+/** Where to look for it. */
+function storyOf({ pid, bornMs, diedMs }: Agent, { lives }: Churned): string {
+  const kept = lives.flatMap(({ left }, life) =>
+    left?.member.some((member) => member.pid === pid) === true ? [life] : [],
+  );
+  const before = (ms: number): number => lives.findLastIndex(({ startedMs }) => startedMs <= ms);
+  const at = before(diedMs);
+  const isWatched = at >= 0 && diedMs <= lives[at]!.killedMs;
+  const afterMs = diedMs - (lives[at]?.startedMs ?? 0);
+  return (
+    `born in life ${before(bornMs)}, in the states of lives ${kept.join(", ")}, ` +
+    `died ${isWatched ? "in" : "after"} life ${at}, ${afterMs} ms from its start`
+  );
 }
 
 /** What followed upon the same silence, in order. */
