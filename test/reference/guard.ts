@@ -15,6 +15,7 @@ export class ReferenceGuard {
   #windowNs = 0;
   #restNs = Number.NEGATIVE_INFINITY;
   #silent: Fall[] = [];
+  #longestNs = 0;
   #evidenceNs: number[] = [];
   #wasWeighed = false;
   readonly #settings: GuardSettings;
@@ -26,13 +27,16 @@ export class ReferenceGuard {
   }
 
   holds(fall: Fall, beating: number): boolean {
-    if (!this.#silent.some(({ key }) => key === fall.key)) this.#silent.push(fall);
+    if (!this.#silent.some(({ key }) => key === fall.key)) {
+      this.#silent.push(fall);
+      this.#longestNs = Math.max(this.#longestNs, fall.thresholdNs);
+    }
     if (this.since === undefined && !this.#wasWeighed) this.#weigh(fall.atNs, beating);
     return this.since !== undefined;
   }
 
   returned(key: number): void {
-    this.#silent = this.#silent.filter((each) => each.key !== key);
+    this.#keep((each) => each.key !== key);
   }
 
   saw(nowNs: number): void {
@@ -41,8 +45,8 @@ export class ReferenceGuard {
 
   look(nowNs: number, beating: number): void {
     if (this.since === undefined) {
-      const longestNs = this.#longestNs();
-      this.#silent = this.#silent.filter(({ atNs }) => nowNs - atNs <= longestNs);
+      const reachNs = Math.max(this.#settings.windowNs ?? 0, this.#longestNs);
+      this.#keep(({ atNs }) => nowNs - atNs <= reachNs);
       this.#weigh(nowNs, beating);
       this.#wasWeighed = false;
       return;
@@ -76,10 +80,10 @@ export class ReferenceGuard {
     return this.#evidenceNs.reduce((last, ns) => Math.max(last, ns), this.since!);
   }
 
-  /** Its own memory of thresholds is exact; that it forgets later than it must shows nowhere. */
-  #longestNs(): number {
-    const { windowNs = 0 } = this.#settings;
-    return Math.max(windowNs, ...this.#silent.map(({ thresholdNs }) => thresholdNs));
+  /** As long as somebody is silent, the longest threshold of all that were stays the reach. */
+  #keep(isKept: (fall: Fall) => boolean): void {
+    this.#silent = this.#silent.filter(isKept);
+    if (this.#silent.length === 0) this.#longestNs = 0;
   }
 
   #weigh(nowNs: number, beating: number): void {
