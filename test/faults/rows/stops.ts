@@ -89,7 +89,8 @@ function stopOfDaemon(thresholds: number, queue: number): FaultRow {
   return {
     name: `stop-${thresholds}-queue-${queue}`,
     load: `${AGENTS} x 5 Hz, queue ${queue}`,
-    isQuick: thresholds === 3,
+    // On a busy machine an agent may find no place among ten for a whole threshold, and is silent.
+    isQuick: thresholds === 3 && !isShort,
     whyNot: NO_NAMESPACE,
     run: async () => {
       await using scene = await begin(queue);
