@@ -33,6 +33,8 @@ interface LinkState {
   readonly link: Link;
   readonly account: LinkAccount;
   failures: number;
+  /** A frame was taken for a self-beat of an earlier daemon: one at most. */
+  tookInherited: boolean;
   /** Without having seen the socket empty. */
   takenInARow: number;
   suspendedUntilNs: number;
@@ -153,6 +155,7 @@ export class ObserverModel {
       link,
       account: { received: 0, accepted: 0, rejected: new Map() },
       failures: 0,
+      tookInherited: false,
       takenInARow: 0,
       suspendedUntilNs: 0,
       emptyGeneration: options.generationAt(0),
@@ -363,6 +366,10 @@ export class ObserverModel {
     if (datagram.selfBeatNs !== undefined) {
       if (this.#options.selfBeats.underWayNs.get(listenerNumber) === datagram.selfBeatNs)
         this.selfBeat.round(listenerNumber, datagram.selfBeatNs, this.clock!.trueNs);
+      return;
+    }
+    if (!state.tookInherited && isInherited(state.link, datagram)) {
+      state.tookInherited = true;
       return;
     }
     state.account.received += 1;
@@ -716,4 +723,16 @@ function originOf(isUnix: boolean, peerPid: number, acceptRecovery: boolean): nu
 
 function known(value: number): number | undefined {
   return Number.isNaN(value) ? undefined : value;
+}
+
+/** Spec 12 section 9: it has nonce 0 and the mark of self-beats, and its sender is let in. */
+function isInherited({ options }: Link, datagram: Datagram): boolean {
+  const { bytes, controlTruncated, credentials } = datagram;
+  if (bytes.length !== 32 || controlTruncated) return false;
+  if (options.kind === "unix" && credentials === undefined) return false;
+  const { allowUids } = options;
+  const isListed = allowUids === undefined || allowUids.includes(credentials?.uid ?? Number.NaN);
+  if (options.kind === "unix" && credentials!.pid !== 0 && !isListed) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return view.getBigUint64(16, true) === 0n && view.getUint16(26, true) === 0x5642;
 }
