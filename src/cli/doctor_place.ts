@@ -18,6 +18,7 @@ import type { Screen } from "./screens/screen.ts";
 import { selfCommand } from "./self_command.ts";
 
 const EXIT_NO_SUCH_AGENT = 1;
+const EXIT_UNAVAILABLE = 69;
 const EXIT_NOPERM = 77;
 
 const PROC = "/proc";
@@ -122,12 +123,14 @@ function askDaemon(path: string, screen: Screen): Pick<Place, "daemon" | "silenc
   const answer = ask(path, { do: "status" }, { screen });
   if (!answer.ok) {
     const { error, hint, exitCode } = answer;
-    return { daemon: undefined, silence: { error, hint, isRefusal: exitCode === EXIT_NOPERM } };
+    const isDown = exitCode === EXIT_UNAVAILABLE;
+    const isRefusal = exitCode === EXIT_NOPERM;
+    return { daemon: undefined, silence: { error, hint, isRefusal, isDown } };
   }
   const peer = peerAt(path);
   if (peer === undefined) {
     const error = "who answers at the control socket is not known";
-    return { daemon: undefined, silence: { error, hint: "", isRefusal: false } };
+    return { daemon: undefined, silence: { error, hint: "", isRefusal: false, isDown: false } };
   }
   const { observer, agents } = JSON.parse(answer.lines[0]!) as StatusView;
   // One that does not answer any more is not waited for again.

@@ -31,11 +31,13 @@ export interface Place {
 }
 
 /** Why the daemon does not answer, and what can be done. */
-interface Silence {
+export interface Silence {
   readonly error: string;
   readonly hint: string;
   /** It runs, and does not answer this user. */
   readonly isRefusal: boolean;
+  /** Nobody listens: it does not run. */
+  readonly isDown: boolean;
 }
 
 export interface SeenDaemon {

@@ -2,10 +2,12 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { SOCK_DGRAM } from "../../ffi/constants.ts";
+import { clockIsSynchronized } from "../../ffi/clock_state.ts";
 import { check as checked } from "../../ffi/errno.ts";
 import { bind, close, openSocket, unixAddress } from "../../ffi/socket.ts";
 import { findUnit } from "../../src/config/checks/unit_file.ts";
 import type { Check } from "../../src/doctor/check.ts";
+import { timeSyncFinding } from "../../src/doctor/checks/clocks.ts";
 import { CHECKS, findingsOf, runChecks } from "../../src/doctor/checks.ts";
 import type { Place } from "../../src/doctor/place.ts";
 import { polkitRule, restartedUnits } from "../../src/doctor/polkit_rule.ts";
@@ -460,6 +462,41 @@ describe("clocks", () => {
   });
 });
 
+describe("time_sync", () => {
+  const NOT = { isSynchronized: false, isContainer: false, services: [] };
+
+  test("enables what is installed, and names what can be where nothing is", async () => {
+    const found = "The clock of this machine is not synchronized.";
+    expect(timeSyncFinding(NOT)).toMatchObject({
+      severity: "advice",
+      found,
+      fix: { words: "install chrony or systemd-timesyncd" },
+    });
+    expect(timeSyncFinding({ ...NOT, services: ["chrony.service"] })?.fix).toEqual({
+      run: ["systemctl enable --now chrony.service"],
+    });
+    expect(timeSyncFinding({ ...NOT, isContainer: true })?.fix).toHaveProperty("words");
+    expect(timeSyncFinding({ ...NOT, isSynchronized: true })).toBeUndefined();
+  });
+
+  test("holds what the kernel of this machine says", async () => {
+    const finding = await look("time_sync", await place());
+    expect(finding === undefined).toBe(clockIsSynchronized() === true);
+  });
+});
+
+test("daemon starts the unit of one that is down, and of one that hangs says what it is told", async () => {
+  file("units/varta-watch@a.service", "[Service]\nExecStart=/x --config /etc/varta/a.toml\n");
+  const unit = findUnit("/etc/varta/a.toml", [directory.at("units")]);
+  const silence = { error: "it is down", hint: "gdb -p 7", isRefusal: false, isDown: true };
+  const fix = async (other: object) =>
+    (await look("daemon", await place(LOCAL, { silence: { ...silence, ...other }, unit })))?.fix;
+  expect(await fix({})).toMatchObject({
+    run: ["systemctl start varta-watch@a.service", "systemctl status varta-watch@a.service"],
+  });
+  expect(await fix({ isDown: false })).toEqual({ words: "gdb -p 7" });
+});
+
 describe("rules", () => {
   test("members without one, and rules without a member, are named", async () => {
     const pid = await running();
@@ -532,7 +569,12 @@ describe("what the daemon says of itself", () => {
 
 describe("runChecks()", () => {
   test("leaves out what needs the daemon where that does not answer, and goes on", async () => {
-    const silence = { error: "the daemon on mill-2 is down", hint: "", isRefusal: false };
+    const silence = {
+      error: "the daemon on mill-2 is down",
+      hint: "",
+      isRefusal: false,
+      isDown: true,
+    };
     const results = await runChecks(await place(LOCAL, { silence }));
     expect(results.map(({ check }) => check)).toEqual(CHECKS.map(({ name }) => name));
     expect(findingsOf(results)[0]?.found).toBe("The daemon on mill-2 is down.");
@@ -542,7 +584,7 @@ describe("runChecks()", () => {
   });
 
   test("takes a daemon that does not answer this user for none that is down", async () => {
-    const silence = { error: "you may not ask", hint: "", isRefusal: true };
+    const silence = { error: "you may not ask", hint: "", isRefusal: true, isDown: false };
     const results = await runChecks(await place(LOCAL, { silence, problems: undefined }));
     const needs = (name: string) => results.find(({ check }) => check === name);
     expect(needs("daemon")).toMatchObject({ needs: "root, or the group of the control socket" });

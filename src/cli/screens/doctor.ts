@@ -58,11 +58,27 @@ function findingLines({ severity, found, effect, fix }: Finding, screen: Screen)
   ];
 }
 
-/** Each but the last ends so that the lines can be pasted as they are. */
+/**
+ * Each but the last ends so that the lines can be pasted as they are: no word and nothing in quotes
+ * is broken, so a line may be wider than the terminal, which breaks it by itself.
+ */
 function commandLines(line: string, width: number, indent: number): string[] {
   if (widthOf(line) <= width) return [line];
-  const lines = foldLines(line, width - GOES_ON.length, indent);
-  return lines.map((one, at) => (at < lines.length - 1 ? one + GOES_ON : one));
+  const lines: string[] = [];
+  let current = "";
+  for (const word of shellWords(line)) {
+    const isFirst = current.trim() === "";
+    if (!isFirst && widthOf(current + word) > width - GOES_ON.length) {
+      lines.push(current + GOES_ON);
+      current = " ".repeat(indent) + word.trimStart();
+    } else current += word;
+  }
+  return [...lines, current];
+}
+
+/** With the spaces before each; quotes as the fixes have them, never nested. */
+function shellWords(line: string): string[] {
+  return line.match(/ *(?:'[^']*'|"[^"]*"|[^ '"])+/g) ?? [];
 }
 
 function leftOutLines(results: readonly Result[]): string[] {

@@ -91,6 +91,10 @@ export function findUnitUser(
   return readUnit(names, instance, directories);
 }
 
+export function hasUnit(name: string, directories = UNIT_DIRECTORIES): boolean {
+  return firstFile(name, directories) !== undefined;
+}
+
 /** The last of `names` is that of the unit; the ones before it are templates. */
 function readUnit(
   names: readonly string[],

@@ -1,5 +1,6 @@
 // Whether anybody watches at all.
-import { check, leftOut } from "../check.ts";
+import { check, type Finding, leftOut } from "../check.ts";
+import type { Silence } from "../place.ts";
 
 export const DAEMON = check({
   name: "daemon",
@@ -7,7 +8,7 @@ export const DAEMON = check({
   gather: ({ silence, unit }) =>
     silence?.isRefusal === true
       ? leftOut("root, or the group of the control socket")
-      : { silence, unit: unit?.name ?? "varta-watch" },
+      : { silence, unit: unit?.name },
   decide: ({ silence, unit }) =>
     silence === undefined
       ? undefined
@@ -15,8 +16,13 @@ export const DAEMON = check({
           severity: "fault",
           found: `${silence.error[0]!.toUpperCase()}${silence.error.slice(1)}.`,
           effect: "What only the daemon knows was not checked; perhaps nothing is watched.",
-          // A hint may have words around its command.
-          fix:
-            silence.hint === "" ? { run: [`systemctl status ${unit}`] } : { words: silence.hint },
+          fix: fixOf(silence, unit),
         },
 });
+
+function fixOf({ isDown, hint }: Silence, unit: string | undefined): Finding["fix"] {
+  if (isDown && unit !== undefined)
+    return { run: [`systemctl start ${unit}`, `systemctl status ${unit}`] };
+  // A hint may have words around its command.
+  return hint === "" ? { run: [`systemctl status ${unit ?? "varta-watch"}`] } : { words: hint };
+}

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { doctorScreen } from "../../../src/cli/screens/doctor.ts";
 import type { Finding, Result } from "../../../src/doctor/check.ts";
 import { exitStatusFinding } from "../../../src/doctor/checks/exit_status.ts";
@@ -6,6 +7,8 @@ import { alertsFinding } from "../../../src/doctor/checks/alerts.ts";
 import { polkitFinding } from "../../../src/doctor/checks/polkit.ts";
 import { queueFinding } from "../../../src/doctor/checks/queue_length.ts";
 import { unnamedFinding } from "../../../src/doctor/checks/rules.ts";
+import { dropIn } from "../../../src/doctor/words.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { printedScreens, terminal } from "./printed.ts";
 
 const PASSED: readonly Result[] = Array.from({ length: 34 }, (_, index) => ({
@@ -76,9 +79,25 @@ test("what others have named cannot command the terminal", () => {
 });
 
 test("no line is wider than the terminal, and a folded command can be pasted", () => {
-  const text = doctorScreen({ host: "mill-2", results: RESULTS }, terminal(48));
-  for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(48);
+  const text = doctorScreen({ host: "mill-2", results: RESULTS }, terminal(60));
+  for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(60);
   expect(text.replaceAll(/ \\\n */g, " ")).toContain(
     "fix: echo net.unix.max_dgram_qlen=512 > /etc/sysctl.d/60-varta.conf\n",
+  );
+});
+
+test("a folded command does what it would do in one line", () => {
+  using directory = new TemporaryDirectory();
+  const file = directory.at("a-directory-whose-name-is-wider-than-the-terminal.conf");
+  const [, write] = dropIn("x", "AmbientCapabilities=CAP_SYS_PTRACE CAP_KILL").run;
+  const line = write!.replace(/\S+$/, file);
+  const finding: Finding = { ...FOUND[0]!, fix: { run: [line] } };
+  const results: Result[] = [{ check: "one", result: "found", finding }];
+  const text = doctorScreen({ host: "mill-2", results }, terminal(40));
+  const pasted = text.slice(text.indexOf("fix: ") + 5);
+  expect(pasted).toContain(" \\\n");
+  expect(Bun.spawnSync(["sh", "-c", pasted]).exitCode).toBe(0);
+  expect(readFileSync(file, "utf8")).toBe(
+    "[Service]\nAmbientCapabilities=CAP_SYS_PTRACE CAP_KILL\n",
   );
 });
