@@ -12,6 +12,8 @@ import { PausedMinute } from "./paused_minute.ts";
  * it.
  */
 const PAUSE_ALONE_GAPS = 8;
+/** A queue is full because of a pause if that ended at most so many gaps ago: one threshold. */
+const PAUSE_FILLS_GAPS = 4;
 
 export const PAUSES = block({
   count: counter(
@@ -102,10 +104,13 @@ export class PauseWatch {
 
   /**
    * A queue was found full at `nowNs`: beats were refused, and the next ones of their agents come
-   * an interval later. No silence of before is held against anybody, as after a pause, and within
-   * the same bound.
+   * an interval later. Soon after a pause that is its doing, so no silence of before is held
+   * against anybody, within the same bound. At other times the queue is too short for its senders,
+   * and nobody is told later for that.
    */
   foundFull(nowNs: number): void {
-    if (this.gapNsMax !== Number.POSITIVE_INFINITY) this.#pauses.beginAnew(nowNs);
+    // False also where nothing is called a pause.
+    const isFilled = nowNs <= this.#pausedNs + PAUSE_FILLS_GAPS * this.gapNsMax;
+    if (isFilled) this.#pauses.beginAnew(nowNs);
   }
 }

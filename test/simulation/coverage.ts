@@ -97,6 +97,7 @@ export const REQUIRED: readonly string[] = [
   "held",
   "pauses",
   "queueFull",
+  "queueFullByPause",
   "suspended",
   "receiveFailed",
   "machineFrozen",

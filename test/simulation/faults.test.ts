@@ -89,7 +89,7 @@ describe("a fault of the guard is noticed:", () => {
       override returned(): void {}
     }
     const found = noticed({ guard: (...made) => new ClingingGuard(...made) }, RUN);
-    expect(found).toMatch(/^guard|next deadline/);
+    expect(found).toMatch(/^guard|next deadline|^stall/);
   });
 
   test("a recovery does not wait until the others may have fallen silent", () => {
@@ -189,7 +189,7 @@ describe("a fault of the observer is noticed:", () => {
         return observer;
       },
     };
-    expect(noticed(seam, { livesSkipped: 2 })).toMatch(/next deadline|stall/);
+    expect(noticed(seam, { livesSkipped: 3, seed: 3 })).toMatch(/next deadline|stall/);
   });
 
   test("stalls are hidden in every other turn", () => {

@@ -266,6 +266,7 @@ export class Life {
     coverage.count("judgedInFlood", observer.seen.judgedInFlood);
     coverage.count("judgedLater", observer.seen.putOff);
     coverage.count("queueFull", observer.seen.foundFull);
+    coverage.count("queueFullByPause", observer.seen.fullByPause);
     coverage.count("pauses", observer.tracker.pauses.length);
     coverage.count("lookups", observer.lookups);
     coverage.count("clockRegressions", metrics.clockRegressions);

@@ -100,6 +100,7 @@ export class ObserverModel {
     judgePoints: 0,
     deferred: 0,
     foundFull: 0,
+    fullByPause: 0,
     putOff: 0,
   };
 
@@ -110,6 +111,7 @@ export class ObserverModel {
   plannedNs = 0;
   #listenedNs: number | undefined = undefined;
   #sleptNs = 0;
+  #pauseEndNs = Number.NEGATIVE_INFINITY;
   readonly #options: ObserverModelOptions;
   readonly #bucket: ReferenceTokenBucket;
   readonly #foundEmpty = new Set<LinkState>();
@@ -243,6 +245,7 @@ export class ObserverModel {
     // One that stands alone has its wait, and every agent a whole threshold after it.
     const beforeNs = this.tracker.pauses.at(-1)?.endNs ?? Number.NEGATIVE_INFINITY;
     const anew = sinceNs - beforeNs >= 8 * gapNsMax;
+    this.#pauseEndNs = nowNs;
     this.tracker.pauses.push({ endNs: nowNs, ns: anew ? pausedNs + plannedNs : pausedNs, anew });
     return true;
   }
@@ -255,7 +258,7 @@ export class ObserverModel {
     this.#foundEmpty.clear();
   }
 
-  /** Spec 12 section 8: beats were refused, so no silence of before counts. */
+  /** Spec 12 section 8: beats were refused because of a pause, so no silence of before counts. */
   #lookForFullQueue(state: LinkState, count: number, nowNs: number): void {
     const { queueLength = Number.POSITIVE_INFINITY } = state.link.options;
     state.takenInARow += count;
@@ -263,7 +266,10 @@ export class ObserverModel {
     if (isFull || count < 64) state.takenInARow = 0;
     if (!isFull) return;
     this.seen.foundFull += 1;
-    if (this.#options.scenario.pauseGapNs === undefined) return;
+    const { pauseGapNs } = this.#options.scenario;
+    const endNs = this.#pauseEndNs;
+    if (pauseGapNs === undefined || nowNs - endNs > 4 * pauseGapNs) return;
+    this.seen.fullByPause += 1;
     this.tracker.fullNs = nowNs;
   }
 
