@@ -61,7 +61,10 @@ export function verdictOf(churned: Churned): StateVerdict {
 /** How long a daemon knew an agent that none of the states has: at most until it was killed. */
 function lossOf({ pid, bornMs }: Agent, { lives }: Churned): number {
   const first = lives.find(({ killedMs }) => killedMs > bornMs);
-  const isKept = lives.some(({ left }) => left?.member.some((member) => member.pid === pid));
+  // One that was over before anybody could look at it is no member (spec 14 section 4).
+  const isKept = lives.some(({ left }) =>
+    left?.member.some((member) => member.pid === pid && !Number.isNaN(member.generation)),
+  );
   if (first === undefined) return 0;
   return isKept ? Number.POSITIVE_INFINITY : first.killedMs - bornMs;
 }
