@@ -278,6 +278,8 @@ export const LOG_LEVEL_NS_MAX = 24 * 3_600 * NS_PER_S;
 export const EVENTS_KEPT_MAX = 1_024;
 /** A stream with nothing to say says so: longer silence is that of a daemon that hangs. */
 export const STREAM_QUIET_NS_MAX = 2 * NS_PER_S;
+/** Of the self-watchdog under a service manager's: well below any sensible WatchdogSec. */
+export const SELF_WATCHDOG_NS_MANAGED = 4 * NS_PER_S;
 /** For a byte of a stream to be taken: its reader may be a pager, or a machine that is gone. */
 export const STREAM_UNREAD_NS_MAX = 30 * NS_PER_S;
 /** What happened to an agent last, as `explain` shows it: a screen has room for no more. */

@@ -3,7 +3,7 @@
 // it opened and says why.
 import { clearAmbientCapabilities } from "../../ffi/process.ts";
 import { releaseProgramCode } from "../../ffi/program_code.ts";
-import { NS_PER_S } from "../base/time.ts";
+import { SELF_WATCHDOG_NS_MANAGED } from "../base/limits.ts";
 import { VERSION } from "../base/build_info.ts";
 import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
@@ -84,9 +84,6 @@ export interface DaemonOptions {
   /** Run time after which the loop stops coming round; only builds with test hooks can set it. */
   readonly wedgeAfterNs?: number | undefined;
 }
-
-/** Self-watchdog under a service manager's watchdog: well below any sensible WatchdogSec. */
-const SELF_WATCHDOG_NS_MANAGED = 4 * NS_PER_S;
 
 export class Daemon {
   readonly #options: DaemonOptions;

@@ -8,6 +8,7 @@ import { CONFIGURATION } from "./checks/configuration.ts";
 import { DAEMON } from "./checks/daemon.ts";
 import { DESCRIPTORS } from "./checks/descriptors.ts";
 import { EXIT_STATUS } from "./checks/exit_status.ts";
+import { GUARD } from "./checks/guard.ts";
 import { HIDDEN_PROCESSES } from "./checks/hidden_processes.ts";
 import { LAST_GOOD } from "./checks/last_good.ts";
 import { MEMORY_LIMIT } from "./checks/memory_limit.ts";
@@ -17,10 +18,12 @@ import { QUEUE_LENGTH } from "./checks/queue_length.ts";
 import { REFUSED_BEATS } from "./checks/refused_beats.ts";
 import { IDLE_RULES, UNNAMED_AGENTS } from "./checks/rules.ts";
 import { SANDBOX } from "./checks/sandbox.ts";
+import { SELF_BEAT } from "./checks/self_beat.ts";
 import { SIGNALS } from "./checks/signals.ts";
 import { SOCKET_PATH } from "./checks/socket_path.ts";
 import { WHO_CANNOT_SEND, WHO_MAY_SEND } from "./checks/socket_rights.ts";
 import { SPACE } from "./checks/space.ts";
+import { WATCHDOGS } from "./checks/watchdogs.ts";
 import type { Place } from "./place.ts";
 
 export const CHECKS: readonly Check[] = [
@@ -28,6 +31,7 @@ export const CHECKS: readonly Check[] = [
   LAST_GOOD,
   CONFIGURATION,
   SOCKET_PATH,
+  SELF_BEAT,
   SANDBOX,
   QUEUE_LENGTH,
   WHO_CANNOT_SEND,
@@ -35,6 +39,8 @@ export const CHECKS: readonly Check[] = [
   CAPACITY,
   MEMORY_LIMIT,
   PAUSES,
+  GUARD,
+  WATCHDOGS,
   DESCRIPTORS,
   HIDDEN_PROCESSES,
   SIGNALS,

@@ -536,6 +536,33 @@ describe("what the daemon says of itself", () => {
     });
   });
 
+  test("a self-beat that does not come round is a fault", async () => {
+    const state = (word: string) => ({ self_beat: { state: word, took_ms: null } });
+    expect(await saying("self_beat", state("missing"))).toMatchObject({ severity: "fault" });
+    for (const word of ["ok", "none"])
+      expect(await saying("self_beat", state(word))).toBeUndefined();
+  });
+
+  test("a guard that is active is a warning, one that is off advice where it would act", async () => {
+    const guard = {
+      since: "2026-11-28T00:13:04.310Z",
+      silent: 14,
+      members: 20,
+      window_ms: 5_000,
+      until: "2026-11-28T00:13:09.310Z",
+    };
+    expect(await saying("guard", { guard })).toMatchObject({
+      severity: "warning",
+      found: "14 of 20 members fell silent within 5.0s: the guard holds their stalls.",
+    });
+    expect(await saying("guard", { guard: false })).toBeUndefined();
+    const off = async (memberCount: number, text: string) =>
+      look("guard", await place(text + LOCAL, { daemon: daemonSeen([{ memberCount }]) }));
+    expect(await off(10, 'guard = "off"\n')).toMatchObject({ severity: "advice" });
+    expect(await off(9, 'guard = "off"\n')).toBeUndefined();
+    expect(await off(10, "")).toBeUndefined();
+  });
+
   test("a pause, refused beats and an older configuration are findings", async () => {
     const pause = {
       time: "2026-11-28T00:13:04.310Z",
