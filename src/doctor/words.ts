@@ -13,10 +13,13 @@ export function counted(count: number, noun: string, nouns = `${noun}s`): string
   return `${count} ${count === 1 ? noun : nouns}`;
 }
 
-/** Adds to a drop-in of the unit, where another finding may have added something, too. */
+/**
+ * Adds to a drop-in of the unit, where another finding may have added something, too. It is read
+ * after those of others: systemctl edit writes an override.conf.
+ */
 export function dropIn(unit: string, ...lines: readonly string[]): { readonly run: string[] } {
   const text = ["[Service]", ...lines].map((line) => `'${line}'`).join(" ");
-  const file = `/etc/systemd/system/${unit}.d/60-doctor.conf`;
+  const file = `/etc/systemd/system/${unit}.d/zz-doctor.conf`;
   return {
     run: [
       `mkdir -p /etc/systemd/system/${unit}.d`,

@@ -223,9 +223,33 @@ describe("sandbox", () => {
     expect(finding?.found).toBe(`The unit varta-watch.service has ${setting}.`);
   });
 
+  test("takes the last word of a setting, and all lines of a list", async () => {
+    expect(await found("MemoryDenyWriteExecute=no", "MemoryDenyWriteExecute=yes")).toBeDefined();
+    expect(await found("PrivateUsers=yes", "PrivateUsers=no")).toBeUndefined();
+    const families = (...lines: readonly string[]) =>
+      found(...lines.map((line) => `RestrictAddressFamilies=${line}`));
+    expect(await families("AF_UNIX AF_INET", "AF_INET6")).toBeUndefined();
+    expect(await families("~AF_PACKET")).toBeUndefined();
+    expect(await families("AF_UNIX AF_INET", "~AF_INET AF_UNIX")).toBeDefined();
+    expect(await families("none")).toBeDefined();
+  });
+
+  test("finds sockets in a /tmp that is the daemon's own, and says no other cure", async () => {
+    file("units/varta-watch.service", "[Service]\nPrivateTmp=yes\nExecStart=/x -c /y\n");
+    const unit = findUnit(undefined, [directory.at("units")]);
+    const text = LOCAL.replace("DIR", "/tmp/no-such-directory");
+    const at = await place(text, { unit, daemon: daemonSeen() });
+    expect(await look("sandbox", at)).toMatchObject({ severity: "fault" });
+    expect(await look("socket_path", at)).toBeUndefined();
+    const elsewhere = await place(text.replace("/tmp/", "/run/"), { unit, daemon: daemonSeen() });
+    expect(await look("sandbox", elsewhere)).toBeUndefined();
+    expect(await look("socket_path", elsewhere)).toBeDefined();
+  });
+
   test("has nothing to say of the unit that is shipped", async () => {
     const unit = findUnit(undefined, [`${import.meta.dir}/../../packaging/systemd`]);
-    expect(await look("sandbox", await place(LOCAL, { unit }))).toBeUndefined();
+    const at = await place(LOCAL.replace("DIR", "/run/varta"), { unit });
+    expect(await look("sandbox", at)).toBeUndefined();
   });
 });
 
@@ -270,7 +294,7 @@ test("two findings about the unit do not undo each other", async () => {
   const own = write!.replaceAll("/etc/systemd/system/varta-watch.service.d", directory.path);
   for (const line of [own, own.replace("PrivateUsers", "ProcSubset")])
     expect(Bun.spawnSync(["sh", "-c", line]).exitCode).toBe(0);
-  expect(readFileSync(directory.at("60-doctor.conf"), "utf8")).toBe(
+  expect(readFileSync(directory.at("zz-doctor.conf"), "utf8")).toBe(
     "[Service]\nPrivateUsers=no\n[Service]\nProcSubset=no\n",
   );
 });

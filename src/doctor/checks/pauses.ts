@@ -10,24 +10,26 @@ const MINUTE_PAUSED_MS_MAX = MINUTE_MS / 10;
 interface PauseFacts {
   readonly pause: ObserverStatus["paused_last"];
   readonly inMinuteMs: number;
+  readonly unit: string;
 }
 
 export const PAUSES = check<PauseFacts>({
   name: "pauses",
   about: "pauses of the observer in the last minute, and the last one within ten minutes",
-  gather: ({ daemon }) =>
+  gather: ({ daemon, unit }) =>
     daemon === undefined
       ? NEEDS_DAEMON
       : {
           pause: daemon.observer.paused_last,
           inMinuteMs: daemon.own?.paused_in_minute_ms ?? 0,
+          unit: unit?.name ?? "varta-watch",
         },
   decide: pausesFinding,
 });
 
-function pausesFinding({ pause, inMinuteMs }: PauseFacts): Finding | undefined {
+function pausesFinding({ pause, inMinuteMs, unit }: PauseFacts): Finding | undefined {
   const cause = pause?.cause === undefined ? "" : ` (${pause.cause})`;
-  const fix = { run: [`journalctl -u varta-watch --since -1h -g "observer paused"`] };
+  const fix = { run: [`journalctl -u ${unit} --since -1h -g "observer paused"`] };
   if (inMinuteMs > MINUTE_PAUSED_MS_MAX)
     return {
       severity: "fault",

@@ -67,7 +67,7 @@ export function queueFinding(facts: QueueFacts): Finding | undefined {
     found: `The receive queue holds ${holds} beats; ${whyMore(facts, inGap, isShort)}`,
     effect: isShort
       ? "Beats are lost when many come together: those agents look silent."
-      : "It is enough for the members known now; a package sets 512.",
+      : "It is enough for the members known now; 512 leave room for others.",
     fix: {
       run: [
         // A socket keeps the length that it was made with.

@@ -11,6 +11,7 @@ interface Sandbox {
 
 interface Harm {
   readonly key: string;
+  /** `value` is that of the last line, which is all of it but in a list. */
   readonly harms: (value: string, sandbox: Sandbox) => boolean;
   readonly effect: string;
   /** What takes it back; a list is extended. */
@@ -45,9 +46,18 @@ const HARMS: readonly Harm[] = [
   },
   {
     key: "RestrictAddressFamilies",
-    harms: (value) => !value.startsWith("~") && !/\bAF_UNIX\b/.test(value),
+    harms: (_, { unit }) => !allowsUnix(unit.keys.get("RestrictAddressFamilies") ?? []),
     effect: "The daemon cannot open its Unix sockets.",
     instead: "AF_UNIX",
+    severity: "fault",
+  },
+  {
+    key: "PrivateTmp",
+    harms: (_, { unit, config }) =>
+      config?.listeners.some((one) => one.kind === "unix" && isInPrivateTmp(unit, one.path)) ===
+      true,
+    effect: "Its sockets below /tmp are in a /tmp of its own: no agent finds them.",
+    instead: "no",
     severity: "fault",
   },
   {
@@ -81,11 +91,11 @@ export const SANDBOX = check({
   decide: (sandbox: Sandbox): Finding | undefined => {
     const { unit } = sandbox;
     const harm = HARMS.find(({ key, harms }) => {
-      const value = unit.keys.get(key)?.join(" ");
+      const value = unit.keys.get(key)?.at(-1);
       return value !== undefined && harms(value, sandbox);
     });
     if (harm === undefined) return undefined;
-    const value = unit.keys.get(harm.key)!.join(" ");
+    const value = unit.keys.get(harm.key)!.at(-1)!;
     return {
       severity: harm.severity,
       found: `The unit ${unit.name} has ${harm.key}=${value}.`,
@@ -94,3 +104,20 @@ export const SANDBOX = check({
     };
   },
 });
+
+/** As systemd reads it: a line that begins with "~" takes its families away. */
+function allowsUnix(lines: readonly string[]): boolean {
+  let isAllowed = lines[0]?.startsWith("~") === true;
+  for (const line of lines) {
+    const takesAway = line.startsWith("~");
+    if (line.replace("~", "").split(/\s+/).includes("AF_UNIX")) isAllowed = !takesAway;
+  }
+  return isAllowed;
+}
+
+/** The directory that agents find under this path is another one. */
+export function isInPrivateTmp({ keys }: UnitSettings, path: string): boolean {
+  const value = keys.get("PrivateTmp")?.at(-1) ?? "no";
+  const isPrivate = isOn(value) || value === "disconnected";
+  return isPrivate && /^(\/var)?\/tmp\//.test(path);
+}
