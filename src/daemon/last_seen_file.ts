@@ -66,11 +66,13 @@ export class LastSeenFile implements Deadline {
   }
 
   async #write(agents: readonly AgentStatus[]): Promise<void> {
-    const path = await this.#place();
+    const path = this.#place();
     if (path === undefined) return;
     const time = new Date(this.#options.wallMs()).toISOString();
     const temporary = `${path}.${process.pid}.tmp`;
     try {
+      // The first file operation begins at once: behind a promise it would wait until the loop
+      // yields to the runtime, which an idle one does every few seconds.
       await unlink(temporary).catch(() => {});
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | SAFE_OPEN_FLAGS;
       const file = await open(temporary, flags, MODE);
@@ -90,10 +92,10 @@ export class LastSeenFile implements Deadline {
   }
 
   /** Where it belongs now: a reload may move it, and then the one of before says nothing true. */
-  async #place(): Promise<string | undefined> {
+  #place(): string | undefined {
     const controlPath = this.#options.controlPath();
     const path = controlPath && join(dirname(controlPath), LAST_SEEN_FILE);
-    if (this.#path !== undefined && this.#path !== path) await unlink(this.#path).catch(() => {});
+    if (this.#path !== undefined && this.#path !== path) void unlink(this.#path).catch(() => {});
     this.#path = path;
     return path;
   }

@@ -186,7 +186,8 @@ export function makeParts(options: PartsOptions): Parts {
     goesOnAsleep: clock.source === "boottime",
   });
   const reports = new Reports({
-    pauseCause,
+    // Started by options alone the line of a pause stays as it was, and a suspend has none.
+    pauseCause: config.optionsAlone ? undefined : pauseCause,
     log,
     events: feed,
     notes,

@@ -53,7 +53,7 @@ interface ReportsOptions {
   /** Its lines are for debugging; undefined = nobody is muted. */
   readonly isMuted?: (member: Mutable) => boolean;
   /** Says why nobody could be heard; undefined = nobody asks. */
-  readonly pauseCause?: PauseCause;
+  readonly pauseCause?: PauseCause | undefined;
   /** A conflict of two known namespaces: strict mode ends the program. */
   readonly namespaceConflict: (pid: number, observedInode: number) => void;
 }

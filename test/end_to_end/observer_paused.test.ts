@@ -24,30 +24,40 @@ const THRESHOLD_MS = 700;
  */
 const STOP_MS = 2 * THRESHOLD_MS;
 
-describe.skipIf(crewProgram === undefined)(`a daemon that stood still${NEEDS_CREW}`, () => {
-  test("calls no agent silent that beats, and each that died meanwhile", () =>
-    unlessMachinePauses(THRESHOLD_MS / 2, async () => {
-      await using daemon = await DaemonProcess.start({
-        args: ["--threshold-ms", `${THRESHOLD_MS}`],
-      });
-      await using crew = new Crew(daemon.socket);
-      const pids = await crew.agents({ count: AGENTS, intervalMs: INTERVAL_MS });
-      await until("all to be tracked", async () => (await daemon.state()).agents === AGENTS);
+/** The cause that the line about a pause has; options alone leave it as it was. */
+const STARTS = [
+  { by: "a file", cause: "stopped", config: `[observer]\nthreshold = "${THRESHOLD_MS}ms"\n` },
+  { by: "options alone", cause: undefined, args: ["--threshold-ms", `${THRESHOLD_MS}`] },
+];
 
-      daemon.signal("SIGSTOP");
-      const stoppedMs = performance.now();
-      await crew.kill(pids[7]!);
-      await until("the stop to be long", () => performance.now() - stoppedMs > STOP_MS);
-      daemon.signal("SIGCONT");
+describe.concurrent.skipIf(crewProgram === undefined)(
+  `a daemon that stood still${NEEDS_CREW}`,
+  () => {
+    test.each(STARTS)(
+      "started by $by calls silent who died meanwhile alone",
+      ({ cause, ...start }) =>
+        unlessMachinePauses(THRESHOLD_MS / 2, async () => {
+          await using daemon = await DaemonProcess.start(start);
+          await using crew = new Crew(daemon.socket);
+          const pids = await crew.agents({ count: AGENTS, intervalMs: INTERVAL_MS });
+          await until("all to be tracked", async () => (await daemon.state()).agents === AGENTS);
 
-      await daemon.untilStalls(pids[7]!);
-      // Every other agent has beaten again by now, or would be reported with it.
-      const { accepted } = (await daemon.state()).listeners[0]!;
-      await daemon.untilReceived(accepted + 3 * AGENTS);
-      expect(daemon.saying("agent stalled").map(pidOf)).toEqual([pids[7]!]);
-      const [paused] = daemon.saying("observer paused");
-      expect(paused?.fields.get("cause")).toBe("stopped");
-      const page = await daemon.page();
-      expect(sampleAt(page, "varta_observer_paused_seconds_total")).toBeGreaterThan(1);
-    }));
-});
+          daemon.signal("SIGSTOP");
+          const stoppedMs = performance.now();
+          await crew.kill(pids[7]!);
+          await until("the stop to be long", () => performance.now() - stoppedMs > STOP_MS);
+          daemon.signal("SIGCONT");
+
+          await daemon.untilStalls(pids[7]!);
+          // Every other agent has beaten again by now, or would be reported with it.
+          const { accepted } = (await daemon.state()).listeners[0]!;
+          await daemon.untilReceived(accepted + 3 * AGENTS);
+          expect(daemon.saying("agent stalled").map(pidOf)).toEqual([pids[7]!]);
+          const [paused] = daemon.saying("observer paused");
+          expect(paused?.fields.get("cause")).toBe(cause!);
+          const page = await daemon.page();
+          expect(sampleAt(page, "varta_observer_paused_seconds_total")).toBeGreaterThan(1);
+        }),
+    );
+  },
+);

@@ -20,8 +20,7 @@ setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
 const CONFIG = `
-[guard]
-off = true
+guard = "off"
 
 [[agent]]
 name = "worker"
