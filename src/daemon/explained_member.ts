@@ -82,9 +82,9 @@ export class MemberReader {
   }
 
   member(asked: Asked): ExplainedMember {
-    const { stall, address, isStalled, isGone } = asked;
+    const { stall, address, isStalled, isGone, ended } = asked;
     const { lastNs, refused, pid, observerNs } = stall;
-    const isLookedAt = isStalled || isGone;
+    const isLookedAt = isStalled || isGone || ended !== undefined;
     return {
       pid,
       source: address,

@@ -32,8 +32,9 @@ export function stallRecordOf(
     const { verdict = "", sinceNs } = note;
     return { verdict, stalledNs: sinceNs, isRecovering };
   }
-  // It waits to be reported, and the next daemon must do that; or there are too many for notes.
-  const isWaiting = observer.hasPendingStalls();
+  // It waits to be reported, or did so when a shutdown began, and the next daemon must do that; or
+  // there are too many for notes.
+  const isWaiting = observer.hasPendingStalls() || notes.isWhole;
   const stalledNs = isWaiting ? Number.NaN : slots.lastNs[slot]! + table.lanes.thresholdOf(slot);
   return { verdict: "", stalledNs, isRecovering };
 }

@@ -100,10 +100,9 @@ export class HeldStalls {
     );
   }
 
-  /** Nothing is held any more, and what was is dropped. */
+  /** Nothing is held or let go any more. What is held stays: the next daemon goes on with it. */
   shut(): void {
     this.#isShut = true;
-    this.#byKey.clear();
     this.#toAsk = [];
     this.#released = [];
   }
@@ -122,7 +121,7 @@ export class HeldStalls {
 
   /** A mute is over: all are asked for again. */
   unmuted(): void {
-    this.#toAsk = [...this.#byKey.keys()];
+    if (!this.#isShut) this.#toAsk = [...this.#byKey.keys()];
   }
 
   /** Asks for some of them; those that are not muted any more wait to be taken. */

@@ -60,6 +60,8 @@ export class Recovery {
   readonly #decider: Decider;
   readonly #hand: HandGates;
   readonly #guard: GuardGate | undefined;
+  /** Whose recovery a shutdown has ended; by the key of the tracker. */
+  readonly #cutOff = new Set<number>();
   /** For the daemon after this one, and of the one before it. */
   readonly notes: FiredNotes;
 
@@ -242,9 +244,12 @@ export class Recovery {
     return this.#sequences.size;
   }
 
-  /** A recovery of the member is in progress, or waits to begin, also for the end of a mute. */
+  /**
+   * A recovery of the member is in progress, or waits to begin, also for the end of a mute; once a
+   * shutdown has begun: was until then.
+   */
   isRecovering(key: number): boolean {
-    return this.#sequences.has(key) || this.held.has(key);
+    return this.#sequences.has(key) || this.held.has(key) || this.#cutOff.has(key);
   }
 
   /** Agents that are not recovered any more until their budget has room again. */
@@ -258,7 +263,7 @@ export class Recovery {
    */
   beginShutdown(nowNs: number): void {
     this.held.shut();
-    this.#sequences.stop(nowNs);
+    for (const key of this.#sequences.stop(nowNs)) this.#cutOff.add(key);
     this.#lookups.stop();
     this.outstanding.beginShutdown(nowNs);
     this.#takeChildEvents(nowNs);

@@ -175,15 +175,16 @@ export class Sequences {
     return true;
   }
 
-  /** Ends everything in progress, children aside. */
-  stop(nowNs: number): void {
+  /** Ends everything in progress, children aside. Returns the keys of those members. */
+  stop(nowNs: number): number[] {
     this.#asking.clear();
+    const keys = [...this.#byKey.keys()];
     for (const sequence of this.#byKey.values()) {
-      const { phase } = sequence;
-      const isVerdictDue = phase === PHASE_VERIFYING || phase === PHASE_PARKED;
+      const isVerdictDue = [PHASE_VERIFYING, PHASE_PARKED].includes(sequence.phase);
       this.#endings.stopped(sequence, !isVerdictDue, nowNs);
       this.remove(sequence);
     }
+    return keys;
   }
 
   /**

@@ -35,6 +35,12 @@ export class StallNotes {
   readonly #notes = new Map<number, StallNote>();
   /** Keys by the number of a recovery: not each of its outcomes says whose it is. */
   readonly #keys = new Map<number, number>();
+  #isWhole = true;
+
+  /** Each stall that lasts and was reported has its note: there was always room. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
 
   /** A stall was judged, or the mute is over that held it. */
   stalled(stall: Stall): void {
@@ -46,7 +52,10 @@ export class StallNotes {
     }
     this.left(key);
     const [oldest] = this.#notes.keys();
-    if (this.#notes.size >= STALL_NOTES_MAX && oldest !== undefined) this.left(oldest);
+    if (this.#notes.size >= STALL_NOTES_MAX && oldest !== undefined) {
+      this.left(oldest);
+      this.#isWhole = false;
+    }
     this.#notes.set(key, {
       generation,
       agent,

@@ -128,6 +128,23 @@ describe("a stall of a muted agent", () => {
     expect(released(harness, 10 * NS_PER_S)).toEqual([]);
   });
 
+  test("that was held when a shutdown began is left to the next daemon", () => {
+    const { held, recovery } = muted();
+    held.hold(stallOf(), false, 8 * NS_PER_S);
+    recovery.beginShutdown(9 * NS_PER_S);
+    expect(held.wordOf(4_242)).toBe("untold");
+    expect(recovery.isRecovering(4_242)).toBeTrue();
+  });
+
+  test("that a shutdown kept from being tried again is left to the next daemon", () => {
+    const { recovery } = muted({ retry: true, debounceNs: 5 * NS_PER_S });
+    expect(recovery.decideOne(stallOf({ pid: 50 }), 8 * NS_PER_S)).toBe("spawned");
+    recovery.beginShutdown(9 * NS_PER_S);
+    expect(recovery.sequenceCount).toBe(0);
+    expect(recovery.isRecovering(50)).toBeTrue();
+    expect(recovery.isRecovering(51)).toBeFalse();
+  });
+
   test("of the daemon before are asked for at once, unless they are muted still", () => {
     const subject = muted();
     const { held, recovery } = subject;

@@ -216,9 +216,14 @@ export function isGuarded({ observer }: StatusView): boolean {
   return observer.guard !== undefined && observer.guard !== false;
 }
 
-function missingText({ missing_since }: AgentStatusView, times: Times, isWide: boolean): string {
+function missingText(
+  { missing_since, members }: AgentStatusView,
+  times: Times,
+  isWide: boolean,
+): string {
   if (missing_since === null || missing_since === undefined) return "";
-  return `${isWide ? "no member" : "none"} since ${times.minute(missing_since)}`;
+  const who = members > 0 ? "too few" : isWide ? "no member" : "none";
+  return `${who} since ${times.minute(missing_since)}`;
 }
 
 function saysItself({ status_since }: AgentStatusView, times: Times, isWide: boolean): string {

@@ -7,7 +7,7 @@ import { foldLines, linesText, printable } from "./cells.ts";
 import { eventWords } from "./event_words.ts";
 import { atOnce, doneLines, nextLines } from "./explained_acts.ts";
 import { ruleLines, whoLines } from "./explained_rule.ts";
-import { evidenceLines, isUnproven, verdictText } from "./explained_verdict.ts";
+import { evidenceLines, isOverdue, isUnproven, verdictText } from "./explained_verdict.ts";
 import { duration, plural, roughly } from "./figures.ts";
 import type { Screen } from "./screen.ts";
 import { Times } from "./times.ts";
@@ -95,15 +95,18 @@ function goneSentence({ member }: ExplainView, times: Times): string {
   }
 }
 
-function stateSentence({ state, rule, member, expected, next }: ExplainView): string {
+function stateSentence(view: ExplainView): string {
+  const { state, rule, member, expected, next } = view;
   if (member === null)
     return state === "new" && expected !== null ? "None of it beats yet." : "It has no member.";
+  if (member.verdict !== null) return "Its process is gone, and its threshold is not over.";
   if (state === "critical" || state === "degraded") return "It says so itself.";
   const guard = next.find((row) => row.what === "guard_ends");
   if (state === "late" && guard !== undefined) return `The guard holds it: ${atOnce(guard)}.`;
   if (state === "late") return "It is silent, and its threshold is not over.";
   if (rule.number === null && rule.count > 0) return "No [[agent]] matches it.";
-  return state === "new" ? "It is not judged yet." : "It beats in time.";
+  if (state === "new") return "It is not judged yet.";
+  return isOverdue(view) ? "It has a threshold more: the observer was away." : "It beats in time.";
 }
 
 /** What makes this stall another than most, the most important first. */

@@ -25,6 +25,9 @@ export function doneLines(view: ExplainView, times: Times): string[] {
     (verdict === "traced" || verdict === "frozen")
   )
     return [`nothing: a process that is ${verdict} is never recovered`];
+  // Since the daemon before this one, which has said so.
+  const isHeld = rows.length === 0 && view.state === "stalled" && view.muted !== null;
+  if (isHeld) return [`held (muted): ${muteText(view, times)}`];
   if (rows.length === 0 && view.state === "stalled") return ["nothing yet"];
   return rows;
 }

@@ -33,13 +33,23 @@ export function verdictText(view: ExplainView, times: Times): string[] {
     const threshold = setDuration(view.rule.threshold_ms);
     const silence = `silent for ${duration(member.silence_ms)} of ${threshold}`;
     const isHeld = view.next.some(({ what }) => what === "guard_ends");
-    return [isHeld ? `none yet: ${silence}, held by the guard` : `none: it beats, ${silence}`];
+    if (isHeld) return [`none yet: ${silence}, held by the guard`];
+    if (verdict !== null) return [`none yet: ${howText(verdict, times)}; ${silence}`];
+    // Silence of a pause, or of a time without a daemon, is none of its own.
+    return isOverdue(view)
+      ? [`none yet: ${silence}, of which not all counts: the observer was away`]
+      : [`none: it beats, ${silence}`];
   }
   if (verdict === null) return ["unknown: its process was not looked at"];
   if (isUnproven(member) && verdict.pid_reused === null)
     return [`unknown: pid ${member.pid} may be another process than the one that beat`];
   if (view.state === "gone") return [goneText(view, verdict, times)];
   return [`${verdict.verdict}: ${verdictClause(member, verdict, times)}`];
+}
+
+/** Silent for longer than its threshold, and not judged. */
+export function isOverdue({ member, rule }: ExplainView): boolean {
+  return member !== null && member.silence_ms >= rule.threshold_ms;
 }
 
 /** Attested, and yet it is not known that the process that is watched sent its beats. */

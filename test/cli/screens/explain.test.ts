@@ -44,3 +44,29 @@ test("a pid that does not run is said in one sentence", () => {
     "pid 8123 does not run, and nothing is known of it.\n",
   );
 });
+
+describe("of one that is not stalled", () => {
+  const { member } = views.NO_RULE;
+  const beating = { ...views.NO_RULE, rule: { ...views.NO_RULE.rule, number: 1 } };
+
+  test("and whose process is gone it is not said that it beats", () => {
+    const { verdict } = views.DIED_UNWATCHED.member!;
+    const ended: ExplainView = { ...beating, member: { ...member!, verdict } };
+    const printed = explainScreen(ended, terminal(120));
+    expect(printed).toContain("ok. Its process is gone, and its threshold is not over.");
+    expect(printed).toContain("verdict   none yet: died while nobody watched");
+    expect(printed).not.toContain("beats");
+  });
+
+  test("and is silent for longer than its threshold it is said why", () => {
+    const silent: ExplainView = { ...beating, member: { ...member!, silence_ms: 5_400 } };
+    const printed = explainScreen(silent, terminal(120));
+    expect(printed).toContain("ok. It has a threshold more: the observer was away.");
+    expect(printed).toContain("none yet: silent for 5.4s of 5s, of which not all counts");
+  });
+});
+
+test("a stall that the daemon before has held is said to be held", () => {
+  const printed = explainScreen({ ...views.MUTED, done: [] }, terminal(80));
+  expect(printed).toContain('done      held (muted): "deploy 4.2", by root, since ');
+});
