@@ -42,6 +42,7 @@ const FIRES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   VartaBeatPathP99High: slow("varta_observer_stage_seconds", ',stage="receive"'),
   VartaSelfBeatSlow: slow("varta_self_beat_seconds"),
   VartaGuardActive: counts("varta_guard_total"),
+  VartaStateNotWritten: counts("varta_state_errors_total", 5),
   VartaIterationBudgetOverruns: {
     ...counts("varta_observer_iteration_budget_exceeded_total", 20),
     ...counts("varta_observer_iteration_seconds_count", 100),
@@ -86,7 +87,7 @@ const HEALTHY: Readonly<Record<string, string>> = {
 };
 
 test("every metric and label value of the alert rules is in the catalogue", () => {
-  expect([own.length, alerts.length]).toEqual([31, 38]);
+  expect([own.length, alerts.length]).toEqual([32, 39]);
   for (const { expr: expression } of rules) {
     const names = [...expression.matchAll(/\bvarta_\w+/g)].map(([name]) => name);
     expect(names.length).toBeGreaterThan(0);
@@ -160,6 +161,18 @@ test.skipIf(Bun.which("promtool") === null)(
       caseOf(refused(60), "VartaSelfBeatLost"),
       caseOf(refused(5), undefined),
       caseOf({ [`varta_guard_active{${AT}}`]: "0x28 1x12" }, "VartaGuardActive"),
+    ];
+    expect(promtoolOn(cases)).toContain("SUCCESS");
+  },
+);
+
+test.skipIf(Bun.which("promtool") === null)(
+  "promtool: a state that is long behind is told, a writing that failed once is not",
+  () => {
+    const cases = [
+      caseOf({ [`varta_state_behind_seconds{${AT}}`]: "0x20 3+60x20" }, "VartaStateNotWritten"),
+      caseOf({ [`varta_state_behind_seconds{${AT}}`]: "3x40" }, undefined),
+      caseOf(once("varta_state_errors_total"), undefined),
     ];
     expect(promtoolOn(cases)).toContain("SUCCESS");
   },
