@@ -3,9 +3,9 @@
 const NAMES_SHOWN = 3;
 
 /** "a, b, c and 4 more": a finding is a few lines, whatever the machine has. */
-export function someOf(names: readonly string[]): string {
+export function someOf(names: readonly string[], count = names.length): string {
   const shown = names.slice(0, NAMES_SHOWN).join(", ");
-  const more = names.length - NAMES_SHOWN;
+  const more = count - NAMES_SHOWN;
   return more > 0 ? `${shown} and ${more} more` : shown;
 }
 

@@ -77,6 +77,8 @@ export class SlotTable {
   latchedCount = 0;
   /** Stalls that began or ended. */
   latchChanges = 0;
+  /** Rules that have taken a member since the start, or since they were changed. */
+  readonly takenRules = new Set<number>();
   /** Live rows whose key is not their pid. */
   sharedCount = 0;
   readonly counters: TrackerCounters;
@@ -214,6 +216,7 @@ export class SlotTable {
     else this.#leaveAgent(slot);
     slots.agent[slot] = agent;
     slots.rule[slot] = rule;
+    this.takenRules.add(rule);
   }
 
   /**

@@ -4,6 +4,22 @@ export interface DoctorView {
   readonly queues: readonly QueueView[];
   /** Of the last minute, the time in which the observer was paused. */
   readonly paused_in_minute_ms: number;
+  readonly rules: RulesView;
+}
+
+/** The rules in force against the members; of names there are at most some. */
+export interface RulesView {
+  readonly count: number;
+  /** "db ([[agent]] 2)": they took nobody since the start or since they were changed. */
+  readonly idle: readonly string[];
+  readonly idle_count: number;
+  /** Agents of which a member has no rule. */
+  readonly without: readonly {
+    readonly agent: string;
+    /** Of such a member on this machine; null = there is none. */
+    readonly pid: number | null;
+  }[];
+  readonly without_count: number;
 }
 
 /** The queue in which beats wait for a Unix listener. */

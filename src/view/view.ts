@@ -11,9 +11,10 @@ import type { AgentRows } from "../metrics/agent_rows.ts";
 import { StatusWalk } from "./agent_status.ts";
 import { type AgentView, AgentWalk } from "./agent_view.ts";
 import type { BeatRates } from "./beat_rates.ts";
-import type { QueueView } from "./doctor_view.ts";
+import type { QueueView, RulesView } from "./doctor_view.ts";
 import type { EventLog } from "./event_log.ts";
 import { lastRecovery } from "./last_recovery.ts";
+import { ruleUse } from "./rule_use.ts";
 import type { RecoveryStatus, RefusedBeats, SocketRights } from "./status_view.ts";
 
 interface TotalsView {
@@ -45,7 +46,10 @@ interface ViewSources {
   readonly agentRows: AgentRows | undefined;
   readonly beatRates: BeatRates | undefined;
   readonly muting: { readonly mutes: Mutes };
-  readonly live: { readonly refusedAt: string | undefined };
+  readonly live: {
+    readonly refusedAt: string | undefined;
+    readonly current: { readonly agents: readonly { readonly name?: string | undefined }[] };
+  };
   readonly events: Pick<EventLog, "historyOf">;
   readonly refusals: { mostFrequent(): RefusedBeats | null };
   readonly pauseCause: {
@@ -177,6 +181,12 @@ export class View {
       const holds = queueLength === undefined ? null : queueLength - 1;
       return [{ listener, path, holds, full }];
     });
+  }
+
+  /** The rules in force against the members. */
+  ruleUse(): RulesView {
+    const { observer, live } = this.#sources;
+    return ruleUse(observer.tracker.table, live.current.agents);
   }
 
   userName(uid: number): string {

@@ -15,7 +15,7 @@ import { NO_OTHER_USERS } from "../support/other_users.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { until } from "../support/until.ts";
-import { daemonSeen, findingOf, memberAt, placeOf } from "./harness.ts";
+import { daemonSeen, findingOf, memberAt, ownFacts, placeOf } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -110,7 +110,7 @@ describe("queue_length of a daemon that says what its sockets hold", () => {
   async function found(holds: number, full: number, setting: number) {
     file("proc/sys/net/unix/max_dgram_qlen", `${setting}\n`);
     const queues = [{ listener: "local", path: "/x", holds, full }];
-    const own = { queues, paused_in_minute_ms: 0 };
+    const own = ownFacts({ queues });
     const daemon = daemonSeen([{ memberCount: 20 }], { own });
     return look("queue_length", await place(LOCAL, { proc: directory.at("proc"), daemon }));
   }
@@ -522,22 +522,38 @@ test("daemon starts the unit of one that is down, and of one that hangs says wha
 });
 
 describe("rules", () => {
-  test("members without one, and rules without a member, are named", async () => {
-    const pid = await running();
-    const rule = (name: string, comm: string) =>
-      `[[agent]]\nname = "${name}"\nmatch = { comm = "${comm}" }\n`;
-    const daemon = daemonSeen([{ agent: "sleep", members: [memberAt(pid)] }]);
-    const idle = await place(LOCAL + rule("cat", "cat"), { daemon });
-    expect(await look("unnamed_agents", idle)).toMatchObject({
-      severity: "advice",
-      found: "1 agent has no rule: sleep.",
+  const NONE = { count: 2, idle: [], idle_count: 0, without: [], without_count: 0 };
+  const saying = async (name: string, rules: object, up_s = 600) => {
+    const own = ownFacts({ rules: { ...NONE, ...rules } });
+    const observer = { ...daemonSeen().observer, up_s };
+    return checkNamed(name).run(await place(LOCAL, { daemon: daemonSeen([], { own, observer }) }));
+  };
+
+  test("members without one are named, with one of them that can be explained", async () => {
+    const without = [
+      { agent: "far", pid: null },
+      { agent: "sleep", pid: 7 },
+    ];
+    expect(await saying("unnamed_agents", { without, without_count: 9 })).toMatchObject({
+      finding: {
+        severity: "advice",
+        found: "9 agents have no rule: far, sleep and 6 more.",
+        fix: { words: expect.stringContaining("check --explain 7 ") },
+      },
     });
-    expect((await look("idle_rules", idle))?.found).toBe(
-      "1 rule of 1 takes none of 1 member: [[agent]] 1.",
-    );
-    const used = await place(LOCAL + rule("sleep", "sl*"), { daemon });
-    expect(await look("unnamed_agents", used)).toBeUndefined();
-    expect(await look("idle_rules", used)).toBeUndefined();
+    expect(await saying("unnamed_agents", {})).toMatchObject({ result: "passed" });
+    const count = { count: 0, without, without_count: 2 };
+    expect(await saying("unnamed_agents", count)).toMatchObject({ result: "not_asked" });
+  });
+
+  test("those that took nobody are named, as soon as that says something", async () => {
+    const idle = { idle: ["db ([[agent]] 2)"], idle_count: 1 };
+    expect(await saying("idle_rules", idle)).toMatchObject({
+      finding: { found: "1 rule of 2 has taken no member: db ([[agent]] 2)." },
+    });
+    expect(await saying("idle_rules", idle, 599)).toMatchObject({ result: "left_out" });
+    expect(await saying("idle_rules", {})).toMatchObject({ result: "passed" });
+    expect(await saying("idle_rules", { count: 0 })).toMatchObject({ result: "not_asked" });
   });
 });
 
@@ -550,7 +566,7 @@ describe("what the daemon says of itself", () => {
 
   test("more than a tenth of the last minute is a fault", async () => {
     const found = async (paused_in_minute_ms: number) => {
-      const daemon = daemonSeen([], { own: { queues: [], paused_in_minute_ms } });
+      const daemon = daemonSeen([], { own: ownFacts({ paused_in_minute_ms }) });
       return look("pauses", await place(LOCAL, { daemon }));
     };
     expect(await found(6_000)).toBeUndefined();

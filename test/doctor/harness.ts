@@ -5,6 +5,7 @@ import { loadConfig, systemHost } from "../../src/config/load.ts";
 import { findUser } from "../../src/config/user_account.ts";
 import type { Check, Finding } from "../../src/doctor/check.ts";
 import type { Place, SeenAgent, SeenDaemon } from "../../src/doctor/place.ts";
+import type { DoctorView } from "../../src/view/doctor_view.ts";
 import type { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const HOST = systemHost();
@@ -56,6 +57,12 @@ export function daemonSeen(
     })),
     ...other,
   };
+}
+
+/** What the daemon says of itself. */
+export function ownFacts(other: Partial<DoctorView> = {}): DoctorView {
+  const rules = { count: 0, idle: [], idle_count: 0, without: [], without_count: 0 };
+  return { queues: [], paused_in_minute_ms: 0, rules, ...other };
 }
 
 export function memberAt(pid: number, unit = "") {

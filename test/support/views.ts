@@ -36,7 +36,7 @@ export function viewOf(observer: Observer, parts: ViewParts = {}): View {
       placeOf: (key) => recovering.get(key),
       planOf: () => new Plan(recoveryConfig({ command: undefined })),
     },
-    live: { refusedAt: parts.refusedAt },
+    live: { refusedAt: parts.refusedAt, current: { agents: [] } },
     muting: { mutes: parts.mutes ?? mutesOf(observer) },
     events,
     refusals: { mostFrequent: () => parts.refused ?? null },

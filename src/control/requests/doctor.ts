@@ -10,10 +10,14 @@ export const DOCTOR: Request = {
   help: "what only the daemon knows of what doctor checks",
   args: {},
   answer:
-    "one line: `queues`, of each Unix listener `listener`, `path`, `holds` (beats, null = not known) and how often it was found `full`; `paused_in_minute_ms`",
+    "one line: `queues`, of each Unix listener `listener`, `path`, `holds` (beats, null = not known) and how often it was found `full`; `paused_in_minute_ms`; `rules`, how many there are, those that took nobody (`idle`) and agents that have none (`without`)",
   run: (_args, { view }) => {
     const paused_in_minute_ms = wholeMsFromNs(view.pausedInMinuteNs());
-    const facts: DoctorView = { queues: view.queues(), paused_in_minute_ms };
+    const facts: DoctorView = {
+      queues: view.queues(),
+      paused_in_minute_ms,
+      rules: view.ruleUse(),
+    };
     return wholePiece(answerLine(facts));
   },
 };

@@ -68,6 +68,7 @@ export class Swap {
     live.replace(next, () => Promise.resolve(this.#places), nowNs);
     observer.tracker.table.agents.reserveAnew(names);
     identification.changeRules(ruleFinder(next.agents));
+    observer.tracker.table.takenRules.clear();
     this.#rematch.swap(nowNs, (agent, facts) => identification.renamed(agent, facts));
     expected.change(expectedAgents(next.agents), nowNs);
     agentRows?.change(names.map(({ name }) => name));

@@ -1,26 +1,25 @@
-// Members without a rule, and rules without a member: read from /proc as the daemon reads it.
-import { AgentRules, RULE_NONE } from "../../agents/rules.ts";
-import type { MatchFacts } from "../../agents/match.ts";
-import { ProcReader } from "../../processes/proc_reader.ts";
+// Members without a rule, and rules without a member, as the daemon knows them: who asks may not
+// see the program of somebody else.
 import { check, type Finding, leftOut, NEEDS_CONFIG, NEEDS_DAEMON, NOT_ASKED } from "../check.ts";
-import type { Place, SeenDaemon } from "../place.ts";
 import { doesSomething } from "../plans.ts";
 import { counted, someOf } from "../words.ts";
+
+/** What beats seldom, or is started now and then, has come by then. */
+const WATCHED_S_MIN = 600;
 
 export const UNNAMED_AGENTS = check({
   name: "unnamed_agents",
   about: "the members that beat now against the rules: who has none",
-  gather: (place) => {
-    const { config, daemon } = place;
+  gather: ({ config, daemon }) => {
     if (config === undefined) return NEEDS_CONFIG;
-    if (daemon === undefined) return NEEDS_DAEMON;
+    const rules = daemon?.own?.rules;
+    if (rules === undefined) return NEEDS_DAEMON;
     // Without a single rule all are meant to have none.
-    if (config.agents.length === 0) return NOT_ASKED;
-    const seen = ruledMembers(place, daemon);
-    const without = seen.filter(({ rule }) => rule === RULE_NONE);
+    if (rules.count === 0) return NOT_ASKED;
     return {
-      agents: [...new Set(without.map(({ agent }) => agent))],
-      pid: without.find(({ isLocal }) => isLocal)?.pid,
+      agents: rules.without.map(({ agent }) => agent),
+      count: rules.without_count,
+      pid: rules.without.find(({ pid }) => pid !== null)?.pid ?? undefined,
       thresholdMs: config.observer.thresholdNs / 1e6,
       recovers: doesSomething(config.recovery),
     };
@@ -29,7 +28,9 @@ export const UNNAMED_AGENTS = check({
 });
 
 interface UnnamedFacts {
+  /** Some of them. */
   readonly agents: readonly string[];
+  readonly count: number;
   /** One of their members on this machine. */
   readonly pid: number | undefined;
   readonly thresholdMs: number;
@@ -38,12 +39,12 @@ interface UnnamedFacts {
 }
 
 export function unnamedFinding(facts: UnnamedFacts): Finding | undefined {
-  const { agents, pid, thresholdMs, recovers } = facts;
-  if (agents.length === 0) return undefined;
-  const [have, get] = agents.length === 1 ? ["has", "It gets"] : ["have", "They get"];
+  const { agents, count, pid, thresholdMs, recovers } = facts;
+  if (count === 0) return undefined;
+  const [have, get] = count === 1 ? ["has", "It gets"] : ["have", "They get"];
   return {
     severity: "advice",
-    found: `${counted(agents.length, "agent")} ${have} no rule: ${someOf(agents)}.`,
+    found: `${counted(count, "agent")} ${have} no rule: ${someOf(agents, count)}.`,
     effect: `${get} the default threshold of ${shortText(thresholdMs)} and ${recovers ? "[recovery] itself" : "no plan"}.`,
     fix:
       pid === undefined
@@ -54,64 +55,25 @@ export function unnamedFinding(facts: UnnamedFacts): Finding | undefined {
 
 export const IDLE_RULES = check({
   name: "idle_rules",
-  about: "the rules against the members that beat now: which takes none",
-  gather: (place) => {
-    const { config, daemon } = place;
-    if (config === undefined) return NEEDS_CONFIG;
-    if (daemon === undefined) return NEEDS_DAEMON;
-    const seen = ruledMembers(place, daemon);
-    if (seen.length === 0) return leftOut("a member that beats");
-    const used = new Set(seen.map(({ rule }) => rule));
-    const idle = config.agents.flatMap((_, index) => (used.has(index) ? [] : [index]));
-    return { idle, rules: config.agents.length, members: seen.length };
+  about: "the rules against all members since the start, or since a reload",
+  gather: ({ daemon }) => {
+    const rules = daemon?.own?.rules;
+    if (daemon === undefined || rules === undefined) return NEEDS_DAEMON;
+    if (rules.count === 0) return NOT_ASKED;
+    if (daemon.observer.up_s < WATCHED_S_MIN)
+      return leftOut("a daemon that has watched for ten minutes");
+    return rules;
   },
-  decide: ({ idle, rules, members }) =>
-    idle.length === 0
+  decide: ({ idle, idle_count, count }) =>
+    idle_count === 0
       ? undefined
       : {
           severity: "advice",
-          found: `${counted(idle.length, "rule")} of ${rules} ${idle.length === 1 ? "takes" : "take"} none of ${counted(members, "member")}: ${someOf(idle.map((index) => `[[agent]] ${index + 1}`))}.`,
+          found: `${counted(idle_count, "rule")} of ${count} ${idle_count === 1 ? "has" : "have"} taken no member: ${someOf(idle, idle_count)}.`,
           effect: "What it is for does not beat, or another rule before it takes it.",
-          fix: { run: ["varta-watch check --print"] },
+          fix: { words: "hold its match against explain of the agent it is for, or remove it" },
         },
 });
-
-interface RuledMember {
-  readonly agent: string;
-  readonly pid: number;
-  readonly isLocal: boolean;
-  readonly rule: number;
-}
-
-/** One whose process is gone or hidden is left out: its rule cannot be known. */
-function ruledMembers({ config, proc }: Place, daemon: SeenDaemon): RuledMember[] {
-  const rules = new AgentRules((config?.agents ?? []).map(({ match }) => match));
-  const reader = new ProcReader(proc);
-  const local = config?.listeners.find(({ kind }) => kind === "unix")?.name ?? "";
-  return daemon.agents.flatMap(({ agent, members }) =>
-    members.flatMap(({ pid, source }) => {
-      const facts = source === null ? factsOf(reader, pid, local) : remoteFacts(source, config);
-      if (facts === undefined) return [];
-      return [{ agent, pid, isLocal: source === null, rule: rules.ruleOf(facts) }];
-    }),
-  );
-}
-
-function factsOf(reader: ProcReader, pid: number, listener: string): MatchFacts | undefined {
-  const startTime = reader.startTime(pid);
-  const uid = reader.realUid(pid);
-  const identity = reader.identityOf(pid, startTime, uid, Number.NaN, 0);
-  if (identity === undefined) return undefined;
-  return { uid, user: identity.user, identity, listener, address: "" };
-}
-
-function remoteFacts(address: string, config: Place["config"]): MatchFacts | undefined {
-  const networks = (config?.listeners ?? []).filter(({ kind }) => kind !== "unix");
-  const [only] = networks;
-  // By which of several it beats is not known here.
-  if (networks.length !== 1 || only === undefined) return undefined;
-  return { uid: Number.NaN, user: "", identity: undefined, listener: only.name, address };
-}
 
 function shortText(ms: number): string {
   return ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;

@@ -35,6 +35,7 @@ const FOUND: readonly (Finding | undefined)[] = [
   exitStatusFinding({ isTold: false, kernel: "6.12.48+deb13-amd64" }),
   unnamedFinding({
     agents: ["uid-1001", "10.0.4.20/811", "convert"],
+    count: 3,
     pid: 7719,
     thresholdMs: 5_000,
     recovers: false,

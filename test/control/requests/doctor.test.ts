@@ -25,6 +25,7 @@ test("the request doctor has the queue of each Unix listener in force", () => {
     v: 1,
     queues: [{ listener: "local", path, holds: readQueueLength() ?? null, full: 0 }],
     paused_in_minute_ms: 0,
+    rules: { count: 0, idle: [], idle_count: 0, without: [], without_count: 0 },
   });
   expect(DOCTOR.right).toBe("read");
 });
