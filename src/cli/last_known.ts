@@ -1,20 +1,12 @@
 // What a daemon that is down has left (spec 16 section 13): `last-seen` beside its control socket,
 // its state, and for who may read neither the times of its files and directories. Nothing is
 // changed, and nothing that is read is believed beyond its form.
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  statSync,
-} from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { SAFE_OPEN_FLAGS } from "../files/own_file.ts";
 import { decodeState } from "../snapshot/decoder.ts";
 import { type LastSeen, lastSeenInState } from "../view/last_seen.ts";
 import { lastSeen } from "./last_seen.ts";
+import { readLeftFile } from "./left_file.ts";
 
 interface LastKnown extends Partial<Pick<LastSeen, "agents">> {
   /** RFC 3339, in UTC. */
@@ -28,6 +20,8 @@ const STATE_BYTES_READ_MAX = 16 * 1_048_576;
 /** `last-seen` is so old at most when a daemon is killed. */
 const SEEN_EVERY_MS = 5_000;
 const STATES_MAX = 8;
+/** The last time that a Date can have. */
+const DATE_MS_MAX = 8.64e15;
 /** Where the units of the packages keep it, by the directory of their sockets. */
 const UNIT_DIRECTORY = /^\/run\/varta(?:-([^/]+))?$/;
 const STATE_SUFFIX = ".state";
@@ -82,23 +76,9 @@ function timeOf(paths: readonly string[]): LastKnown | undefined {
 
 /** Undefined = it may not be read, or it is no state of this version. */
 function readState(path: string): LastKnown | undefined {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | SAFE_OPEN_FLAGS);
-  } catch {
-    return undefined;
-  }
-  try {
-    const found = fstatSync(fd);
-    if (!found.isFile() || found.size > STATE_BYTES_READ_MAX) return undefined;
-    const bytes = Buffer.alloc(found.size);
-    const decoded = decodeState(bytes.subarray(0, readSync(fd, bytes)));
-    if (!decoded.ok) return undefined;
-    const { time, agents } = lastSeenInState(decoded.state);
-    return { time, agents, isAtLeast: !decoded.state.moment.isFinal };
-  } catch {
-    return undefined;
-  } finally {
-    closeSync(fd);
-  }
+  const bytes = readLeftFile(path, STATE_BYTES_READ_MAX);
+  const decoded = bytes && decodeState(bytes);
+  if (decoded?.ok !== true || decoded.state.moment.unixMs > DATE_MS_MAX) return undefined;
+  const { time, agents } = lastSeenInState(decoded.state);
+  return { time, agents, isAtLeast: !decoded.state.moment.isFinal };
 }

@@ -8,7 +8,6 @@ import {
   fstatSync,
   ftruncateSync,
   lstatSync,
-  openSync,
   readSync,
   unlinkSync,
   writeSync,
@@ -16,8 +15,7 @@ import {
 import { EAGAIN } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { lockFile } from "../../ffi/lock.ts";
-import { codeOf } from "./append_file.ts";
-import { linkError, OWN_FILE_MODE, requireOwnFile, SAFE_OPEN_FLAGS } from "./own_file.ts";
+import { openOwnFile, requireOwnFile } from "./own_file.ts";
 
 /** How often the file may be replaced by another program while it is being locked. */
 const TRIES_MAX = 8;
@@ -112,9 +110,7 @@ function isAt(path: string, fd: number): boolean {
 }
 
 function openOwn(path: string, ownerUid: number): number {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found !== undefined) requireOwnFile(path, found, { ownerUid, private: true });
-  const fd = attempt(path);
+  const fd = openOwnFile(path, constants.O_RDWR | constants.O_CREAT, ownerUid);
   try {
     const stats = fstatSync(fd);
     // One that was removed meanwhile is found not to be in its place.
@@ -122,15 +118,6 @@ function openOwn(path: string, ownerUid: number): number {
     return fd;
   } catch (error) {
     closeSync(fd);
-    throw error;
-  }
-}
-
-function attempt(path: string): number {
-  try {
-    return openSync(path, constants.O_RDWR | constants.O_CREAT | SAFE_OPEN_FLAGS, OWN_FILE_MODE);
-  } catch (error) {
-    if (codeOf(error) === "ELOOP") throw linkError(path);
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 // file without a second name, of the daemon's user or root, reached through no link, and with
 // content that the daemon wrote. A planted path, or a mistake in the configuration, must never cost
 // a file of another program.
-import { constants, type Stats } from "node:fs";
+import { constants, lstatSync, openSync, type Stats } from "node:fs";
 
 /** NONBLOCK, because a FIFO would make the open wait. The runtime adds O_CLOEXEC to every open. */
 export const SAFE_OPEN_FLAGS = constants.O_NOFOLLOW | constants.O_NOCTTY | constants.O_NONBLOCK;
@@ -34,6 +34,22 @@ interface OwnFileRules {
 export function requireOwnFile(path: string, stats: Stats, rules: OwnFileRules): void {
   const fault = faultOf(path, stats, rules);
   if (fault !== undefined) throw new OwnFileError(path, ...fault);
+}
+
+/**
+ * Opens a file that others may not write, or makes it if `flags` say so. It is checked before: a
+ * link is reported as one, and to open a device can be an act of its own. What was opened is for
+ * the caller to check again.
+ */
+export function openOwnFile(path: string, flags: number, ownerUid: number): number {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined) requireOwnFile(path, found, { ownerUid, private: true });
+  try {
+    return openSync(path, flags | SAFE_OPEN_FLAGS, OWN_FILE_MODE);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ELOOP") throw linkError(path);
+    throw error;
+  }
 }
 
 /** The error of a link at `path`, which an open did not follow. */

@@ -10,18 +10,12 @@ import {
   fstatSync,
   ftruncateSync,
   lstatSync,
-  openSync,
   readSync,
   type Stats,
   writeSync,
 } from "node:fs";
 import { FILE_LOOK_NS, FIRED_JOURNAL_LINES } from "../base/limits.ts";
-import {
-  foreignContent,
-  OWN_FILE_MODE,
-  requireOwnFile,
-  SAFE_OPEN_FLAGS,
-} from "../files/own_file.ts";
+import { foreignContent, openOwnFile, requireOwnFile } from "../files/own_file.ts";
 import {
   FIRED_LINES,
   type FiredEntry,
@@ -243,10 +237,7 @@ export class FiredJournal {
 }
 
 function openOwn(path: string, ownerUid: number): number {
-  // Checked first: a link is reported as one, and to open a device can be an act of its own.
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found !== undefined) requireOwnFile(path, found, { ownerUid, private: true });
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | SAFE_OPEN_FLAGS, OWN_FILE_MODE);
+  const fd = openOwnFile(path, constants.O_RDWR | constants.O_CREAT, ownerUid);
   try {
     requireOwnFile(path, fstatSync(fd), { ownerUid, private: true });
     return fd;

@@ -6,13 +6,12 @@ import {
   constants,
   fstatSync,
   lstatSync,
-  openSync,
   readSync,
   renameSync,
   type Stats,
 } from "node:fs";
 import { codeOf } from "../files/append_file.ts";
-import { linkError, requireOwnFile, SAFE_OPEN_FLAGS } from "../files/own_file.ts";
+import { openOwnFile, requireOwnFile } from "../files/own_file.ts";
 import { decodeState, titleFault } from "./decoder.ts";
 import { STATE_BYTES_MAX, TITLE_BYTES } from "./format.ts";
 import type { State } from "./records.ts";
@@ -30,7 +29,7 @@ const SET_ASIDE = ".bad";
 export function findState(path: string, ownerUid: number): FoundState {
   let fd: number;
   try {
-    fd = openOwn(path, ownerUid);
+    fd = openOwnFile(path, constants.O_RDONLY, ownerUid);
   } catch (error) {
     if (codeOf(error) === "ENOENT") return { kind: "none" };
     return { kind: "refused", error: error as Error };
@@ -84,16 +83,5 @@ export function setAside(path: string, ownerUid: number): string {
     return aside;
   } catch {
     return "";
-  }
-}
-
-function openOwn(path: string, ownerUid: number): number {
-  // Checked first: to open a device can be an act of its own.
-  requireOwnFile(path, lstatSync(path), { ownerUid, private: true });
-  try {
-    return openSync(path, constants.O_RDONLY | SAFE_OPEN_FLAGS);
-  } catch (error) {
-    if (codeOf(error) === "ELOOP") throw linkError(path);
-    throw error;
   }
 }
