@@ -31,6 +31,17 @@ function misreading(change: (state: State) => Partial<State>) {
   };
 }
 
+/**
+ * What the run found wrong. It is awaited: `expect().rejects` would turn the runtime's loop by
+ * itself meanwhile, which takes minutes beside what other files have left in it.
+ */
+function foundBy(world: Promise<unknown>): Promise<string> {
+  return world.then(
+    () => "nothing",
+    (error: Error) => error.message,
+  );
+}
+
 describe("lives of a daemon that keeps its state", () => {
   test("forget, repeat and invent nothing, and everything happens in some run", async () => {
     const total = new Map<string, number>();
@@ -65,27 +76,27 @@ describe("lives of a daemon that keeps its state", () => {
       }),
     ],
   ] as const)("that forget %s are found out", async (_what, promise, change) => {
-    await expect(run(1, misreading(change))).rejects.toThrow(promise);
+    expect(await foundBy(run(1, misreading(change)))).toContain(promise);
   });
 
   test("that note no recovery before it begins are found out", async () => {
     const forgetful = run(1, ({ recovery }) => {
       recovery.notes.note = () => undefined;
     });
-    await expect(forgetful).rejects.toThrow(/no recovery is repeated|a budget goes on/);
+    expect(await foundBy(forgetful)).toMatch(/no recovery is repeated|a budget goes on/);
   });
 
   test("that do not write what has changed are found out", async () => {
     const idle = run(1, ({ writer }) => {
       writer.changed = () => {};
     });
-    await expect(idle).rejects.toThrow("a loss is bounded");
+    expect(await foundBy(idle)).toContain("a loss is bounded");
   });
 
   test("of which a silence goes on while nobody listens are found out", async () => {
     const hasty = run(1, ({ observer }) => {
       observer.tracker.pauses.startAt = () => {};
     });
-    await expect(hasty).rejects.toThrow("no false stall");
+    expect(await foundBy(hasty)).toContain("no false stall");
   });
 });
