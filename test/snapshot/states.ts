@@ -1,4 +1,5 @@
 // States for tests: plain ones, and random ones with every edge that a field has.
+import { HELD_WORDS } from "../../src/events/held_words.ts";
 import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
 import { StateEncoder } from "../../src/snapshot/encoder.ts";
 import {
@@ -147,6 +148,7 @@ export function randomised<Values extends object>(random: Random, like: Values):
 
 function other(random: Random, name: string, value: unknown): unknown {
   if (name === "verdict") return random.pick(["" as const, ...STALL_VERDICTS]);
+  if (name === "held") return random.pick(HELD_WORDS);
   if (["kind", "bootId", "version", "source"].includes(name)) return value;
   if (name === "starts") return [random.pick(TIMES), random.pick(TIMES)];
   if (typeof value === "string") return random.pick(TEXTS).slice(0, 30);
