@@ -1,12 +1,14 @@
 // `npm run fuzz -- TARGET --seconds N [--seed N] [--round R]`: exit 0 with one summary line, or 1
-// with what went wrong and the command that shows it again. --round plays one round alone.
+// with what went wrong and the command that shows it again. --round plays one round alone, --rounds
+// as many as it says, however long they take.
 import { replayCommand, SEEDS } from "./fuzz.ts";
 import { TARGETS } from "./targets.ts";
 import type { FuzzJob, FuzzReport } from "./worker.ts";
 
-const HELP = `Usage: npm run fuzz -- ${[...TARGETS.keys()].join("|")} [--seconds N] [--seed N] [--round R]
+const HELP = `Usage: npm run fuzz -- ${[...TARGETS.keys()].join("|")} [--seconds N | --rounds N] [--seed N] [--round R]
 
   --seconds N  how long, default 10
+  --rounds N   how many rounds instead, which is the same on every machine
   --seed N     0..${SEEDS - 1}, default random; it is printed
   --round R    play this round alone
 `;
@@ -17,6 +19,8 @@ const LOOK_MS = 100;
 interface Arguments {
   readonly name: string;
   readonly seconds: number;
+  /** Instead of the seconds. */
+  readonly rounds: number | undefined;
   readonly seed: number;
   readonly round: number | undefined;
 }
@@ -48,15 +52,16 @@ export function reportText(name: string, seed: number, report: FuzzReport): stri
   return `${line}${failure.what}\nreplay: ${replayCommand(name, seed, failure.round)}\n`;
 }
 
-async function run({ name, seed, seconds, round }: Arguments): Promise<FuzzReport> {
+async function run({ name, seed, seconds, rounds, round }: Arguments): Promise<FuzzReport> {
+  const roundsMax = round === undefined ? rounds : 1;
   const progress = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(new URL("./worker.ts", import.meta.url).href);
   const job: FuzzJob = {
     name,
     seed,
     firstRound: round ?? 0,
-    roundsMax: round === undefined ? Number.POSITIVE_INFINITY : 1,
-    seconds: round === undefined ? seconds : Number.POSITIVE_INFINITY,
+    roundsMax: roundsMax ?? Number.POSITIVE_INFINITY,
+    seconds: roundsMax === undefined ? seconds : Number.POSITIVE_INFINITY,
     progress,
   };
   const { promise, resolve } = Promise.withResolvers<FuzzReport>();
@@ -88,7 +93,8 @@ export function parse(argv: readonly string[]): Arguments | string {
   const found = new Map<string, number>();
   for (let i = 0; i < options.length; i += 2) {
     const [option, text = ""] = options.slice(i, i + 2) as [string, string?];
-    if (!["--seconds", "--seed", "--round"].includes(option)) return `unknown option "${option}"`;
+    if (!["--seconds", "--rounds", "--seed", "--round"].includes(option))
+      return `unknown option "${option}"`;
     const value = text === "" ? Number.NaN : Number(text);
     const isWhole = Number.isInteger(value) && value < SEEDS;
     if (!(value >= 0) || (option !== "--seconds" && !isWhole))
@@ -99,6 +105,7 @@ export function parse(argv: readonly string[]): Arguments | string {
   return {
     name,
     seconds: found.get("--seconds") ?? 10,
+    rounds: found.get("--rounds"),
     seed: found.get("--seed") ?? random,
     round: found.get("--round"),
   };
