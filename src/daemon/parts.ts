@@ -59,6 +59,7 @@ import { Reports } from "./reports.ts";
 import type { MuteSink } from "./run_events.ts";
 import { makeSelfBeats } from "./self_beat_sender.ts";
 import { SESSION_ID } from "./session.ts";
+import { StateSeen } from "./state_seen.ts";
 import { StreamWriter } from "./stream_writer.ts";
 import { stderrIsJournal } from "./system_checks.ts";
 
@@ -112,6 +113,7 @@ export interface Parts extends AskerParts {
   readonly loaded: ReturnType<typeof loadedCounters>;
   /** Undefined = ends are not followed. */
   readonly ends: MemberEnds | undefined;
+  readonly stateSeen: StateSeen;
   /** Sockets that outlive the process. */
   readonly kept: KeptSockets;
   /** Undefined = there is no service manager. */
@@ -319,6 +321,7 @@ export function makeParts(options: PartsOptions): Parts {
     live,
     loaded,
     selfBeats,
+    stateSeen: new StateSeen(),
     ...makeKept(options.env, process.pid, log),
   };
   return { clock, stdout, stderr, ...told, observer, metrics, recovery, ...followed, ...askers };

@@ -24,6 +24,8 @@ interface StateKeepingOptions {
   /** Another number after each change that the next daemon has to know of. */
   readonly mark: () => number;
   readonly log: Pick<Log, "warn">;
+  /** It goes on without a state, for this reason. */
+  readonly refused?: (reason: string) => void;
 }
 
 export class StateKeeping implements Deadline {
@@ -36,6 +38,8 @@ export class StateKeeping implements Deadline {
   /** As it was when it was asked last: what there is at the start is written. */
   #mark = Number.NaN;
   #closing: Promise<void> | undefined;
+  /** Of the last writing that failed, and how many had succeeded by then. */
+  #failure: { readonly text: string; readonly written: number } | undefined;
 
   /**
    * Undefined: it goes on without a state, and has said why. Throws `LockedError` if another daemon
@@ -90,6 +94,11 @@ export class StateKeeping implements Deadline {
     return this.#writer.failures;
   }
 
+  /** Why it is not written; undefined = the last writing went well. */
+  get problem(): string | undefined {
+    return this.#failure?.written === this.written ? this.#failure?.text : undefined;
+  }
+
   get sizeBytes(): number {
     return this.#writer.sizeBytes;
   }
@@ -132,6 +141,7 @@ export class StateKeeping implements Deadline {
   #report(): void {
     const error = this.#writer.takeError();
     if (error === undefined) return;
+    this.#failure = { text: error.message, written: this.written };
     this.#options.log.warn("state not written", {
       file: this.#options.path,
       error: error.message,
@@ -140,7 +150,8 @@ export class StateKeeping implements Deadline {
   }
 }
 
-function goOnWithout({ path, log }: StateKeepingOptions, error: Error): void {
+function goOnWithout({ path, log, refused }: StateKeepingOptions, error: Error): void {
+  refused?.(error.message);
   log.warn("state not kept", {
     file: path,
     error: error.message,

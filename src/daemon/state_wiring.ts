@@ -48,6 +48,7 @@ export function openState(parts: Parts, options: StateOptions): OpenState | unde
   const { config, env, auditHead } = options;
   const place = statePlace(config, env);
   if (place === undefined) return undefined;
+  parts.stateSeen.wanted(place.path);
   const kept = keptParts(parts, auditHead);
   const rows = (isFinal: boolean): Iterable<StateRow> =>
     stateRows(kept, { ...here(parts), version: VERSION, isFinal });
@@ -58,8 +59,10 @@ export function openState(parts: Parts, options: StateOptions): OpenState | unde
     rows,
     mark: () => stateMark(parts, auditHead()?.seq ?? 0),
     log: parts.log,
+    refused: (reason) => parts.stateSeen.refused(reason),
   });
   if (keeping === undefined) return undefined;
+  parts.stateSeen.kept(keeping);
   parts.metrics.show(keeping.counters);
   const { found } = keeping;
   const restored = found && restore(found, parts, config);

@@ -23,6 +23,7 @@ import { SIGNALS } from "./checks/signals.ts";
 import { SOCKET_PATH } from "./checks/socket_path.ts";
 import { WHO_CANNOT_SEND, WHO_MAY_SEND } from "./checks/socket_rights.ts";
 import { SPACE } from "./checks/space.ts";
+import { STATE_FILE } from "./checks/state_file.ts";
 import { WATCHDOGS } from "./checks/watchdogs.ts";
 import type { Place } from "./place.ts";
 
@@ -39,6 +40,7 @@ export const CHECKS: readonly Check[] = [
   CAPACITY,
   MEMORY_LIMIT,
   PAUSES,
+  STATE_FILE,
   GUARD,
   WATCHDOGS,
   DESCRIPTORS,

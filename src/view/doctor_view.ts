@@ -5,6 +5,14 @@ export interface DoctorView {
   /** Of the last minute, the time in which the observer was paused. */
   readonly paused_in_minute_ms: number;
   readonly rules: RulesView;
+  /** Null = none is to be kept. */
+  readonly state: StateFileView | null;
+}
+
+export interface StateFileView {
+  readonly file: string;
+  /** Why it is not kept, or was not written the last time; null = it is. */
+  readonly problem: string | null;
 }
 
 /** The rules in force against the members; of names there are at most some. */

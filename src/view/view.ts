@@ -11,7 +11,7 @@ import type { AgentRows } from "../metrics/agent_rows.ts";
 import { StatusWalk } from "./agent_status.ts";
 import { type AgentView, AgentWalk } from "./agent_view.ts";
 import type { BeatRates } from "./beat_rates.ts";
-import type { QueueView, RulesView } from "./doctor_view.ts";
+import type { QueueView, RulesView, StateFileView } from "./doctor_view.ts";
 import type { EventLog } from "./event_log.ts";
 import { lastRecovery } from "./last_recovery.ts";
 import { ruleUse } from "./rule_use.ts";
@@ -59,6 +59,7 @@ interface ViewSources {
     ): PauseView | undefined;
   };
   readonly selfBeats: Pick<SelfBeats, "areSent" | "areRound" | "roundTookNs">;
+  readonly stateSeen: { readonly view: StateFileView | null };
   /** Of the first Unix listener; undefined = there is none. */
   readonly socketRights: () => SocketRights | undefined;
   /** The name of a user, or its digits. */
@@ -181,6 +182,10 @@ export class View {
       const holds = queueLength === undefined ? null : queueLength - 1;
       return [{ listener, path, holds, full }];
     });
+  }
+
+  stateFile(): StateFileView | null {
+    return this.#sources.stateSeen.view;
   }
 
   /** The rules in force against the members. */

@@ -2,6 +2,7 @@
 // found by the very program.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { LockFile } from "../../src/files/lock_file.ts";
 import { runCommand } from "../support/command.ts";
 import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
 import { NO_OTHER_USERS } from "../support/other_users.ts";
@@ -105,6 +106,31 @@ describe("varta-watch doctor", () => {
       expect(stdout).toContain("it needs root (configuration).\n");
     },
   );
+
+  test("finds a state file that another daemon holds, and says nothing of one that is kept", async () => {
+    for (const isHeld of [true, false]) {
+      using directory = new TemporaryDirectory();
+      const socket = directory.at("varta.sock");
+      const config = `[[listener]]\nkind = "unix"\npath = "${socket}"\n`;
+      const file = directory.at("varta.toml");
+      writeFileSync(file, config);
+      const lock = isHeld ? LockFile.take(`${socket}.state.lock`, process.geteuid!()) : undefined;
+      await using daemon = await DaemonProcess.start({
+        config,
+        ownListeners: true,
+        metrics: false,
+      });
+      const { of } = await doctorLines(file);
+      lock?.[Symbol.dispose]();
+      expect(daemon.pid).toBeGreaterThan(0);
+      if (!isHeld) expect(of("state_file")).toMatchObject({ result: "passed" });
+      else
+        expect(of("state_file")).toMatchObject({
+          severity: "warning",
+          found: expect.stringContaining(`found it held by pid ${process.pid}.`),
+        });
+    }
+  });
 
   test("works without a daemon, and says what it could not check", async () => {
     using directory = new TemporaryDirectory();

@@ -139,8 +139,10 @@ describe("StateKeeping", () => {
     expect(lines.map(({ msg, error }) => [msg, error])).toEqual([["state not written", "ENOSPC"]]);
     expect(shown("varta_state_errors_total")).toBe(2);
     expect(shown("varta_state_behind_seconds")).toBeGreaterThan(1);
+    expect(keeping!.problem).toBe("ENOSPC");
     isFull = false;
     await runUntil(() => keeping!.written === 1);
+    expect(keeping!.problem).toBeUndefined();
     expect(shown("varta_state_written_total")).toBe(1);
     expect(shown("varta_state_behind_seconds")).toBe(0);
     expect(shown("varta_state_bytes")).toBeGreaterThan(100);

@@ -11,6 +11,7 @@ import { timeSyncFinding } from "../../src/doctor/checks/clocks.ts";
 import { CHECKS, findingsOf, runChecks } from "../../src/doctor/checks.ts";
 import type { Place } from "../../src/doctor/place.ts";
 import { polkitRule, restartedUnits } from "../../src/doctor/polkit_rule.ts";
+import type { DoctorView } from "../../src/view/doctor_view.ts";
 import { NO_OTHER_USERS } from "../support/other_users.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -555,6 +556,19 @@ describe("rules", () => {
     expect(await saying("idle_rules", {})).toMatchObject({ result: "passed" });
     expect(await saying("idle_rules", { count: 0 })).toMatchObject({ result: "not_asked" });
   });
+});
+
+test("state_file finds one that is not kept, and none where none is to be", async () => {
+  const saying = async (state: DoctorView["state"]) =>
+    checkNamed("state_file").run(
+      await place(LOCAL, { daemon: daemonSeen([], { own: ownFacts({ state }) }) }),
+    );
+  const file = "/var/lib/varta/state";
+  expect(await saying({ file, problem: "no space is left" })).toMatchObject({
+    finding: { found: "The state is not kept in /var/lib/varta/state: no space is left." },
+  });
+  expect(await saying({ file, problem: null })).toMatchObject({ result: "passed" });
+  expect(await saying(null)).toMatchObject({ result: "not_asked" });
 });
 
 describe("what the daemon says of itself", () => {

@@ -62,7 +62,7 @@ export function daemonSeen(
 /** What the daemon says of itself. */
 export function ownFacts(other: Partial<DoctorView> = {}): DoctorView {
   const rules = { count: 0, idle: [], idle_count: 0, without: [], without_count: 0 };
-  return { queues: [], paused_in_minute_ms: 0, rules, ...other };
+  return { queues: [], paused_in_minute_ms: 0, rules, state: null, ...other };
 }
 
 export function memberAt(pid: number, unit = "") {

@@ -42,6 +42,7 @@ export function viewOf(observer: Observer, parts: ViewParts = {}): View {
     refusals: { mostFrequent: () => parts.refused ?? null },
     pauseCause: { last: () => undefined },
     selfBeats: parts.selfBeats ?? { areSent: false, areRound: () => true, roundTookNs: () => 0 },
+    stateSeen: { view: null },
     socketRights: () => parts.socketRights,
     userName: (uid) => (uid === 0 ? "root" : String(uid)),
     expected,

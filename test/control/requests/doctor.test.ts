@@ -26,6 +26,7 @@ test("the request doctor has the queue of each Unix listener in force", () => {
     queues: [{ listener: "local", path, holds: readQueueLength() ?? null, full: 0 }],
     paused_in_minute_ms: 0,
     rules: { count: 0, idle: [], idle_count: 0, without: [], without_count: 0 },
+    state: null,
   });
   expect(DOCTOR.right).toBe("read");
 });
