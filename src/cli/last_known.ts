@@ -33,7 +33,7 @@ export function lastKnown(controlPath: string): LastKnown | undefined {
   const latest = states.toSorted((a, b) => b.time.localeCompare(a.time))[0];
   if (seen === undefined) return latest;
   const isLater = latest !== undefined && ageMs(latest) - ageMs(seen) > SEEN_EVERY_MS;
-  return isLater ? latest : { time: seen.time, agents: seen.agents, isAtLeast: false };
+  return isLater ? latest : { time: seen.time, agents: seen.agents, isAtLeast: !seen.final };
 }
 
 function ageMs({ time }: { readonly time: string }): number {
@@ -79,6 +79,6 @@ function readState(path: string): LastKnown | undefined {
   const bytes = readLeftFile(path, STATE_BYTES_READ_MAX);
   const decoded = bytes && decodeState(bytes);
   if (decoded?.ok !== true || decoded.state.moment.unixMs > DATE_MS_MAX) return undefined;
-  const { time, agents } = lastSeenInState(decoded.state);
-  return { time, agents, isAtLeast: !decoded.state.moment.isFinal };
+  const { time, agents, final } = lastSeenInState(decoded.state);
+  return { time, agents, isAtLeast: !final };
 }

@@ -53,7 +53,7 @@ export class LastSeenFile implements Deadline {
     this.#walk = undefined;
     this.#dueNs = nowNs + EVERY_NS;
     this.#isWriting = true;
-    void this.#write(agents).finally(() => {
+    void this.#write(agents, false).finally(() => {
       this.#isWriting = false;
     });
   }
@@ -62,10 +62,10 @@ export class LastSeenFile implements Deadline {
   async close(): Promise<void> {
     const walk = this.#options.walk();
     while (!walk.step());
-    await this.#write(walk.agents());
+    await this.#write(walk.agents(), true);
   }
 
-  async #write(agents: readonly AgentStatus[]): Promise<void> {
+  async #write(agents: readonly AgentStatus[], final: boolean): Promise<void> {
     const path = this.#place();
     if (path === undefined) return;
     const time = new Date(this.#options.wallMs()).toISOString();
@@ -79,7 +79,7 @@ export class LastSeenFile implements Deadline {
       try {
         // Whatever the umask is: who may ask reads it.
         await file.chmod(MODE);
-        await file.writeFile(`${JSON.stringify(lastSeenOf(agents, time))}\n`);
+        await file.writeFile(`${JSON.stringify(lastSeenOf(agents, { time, final }))}\n`);
       } finally {
         await file.close();
       }

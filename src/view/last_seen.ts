@@ -14,6 +14,8 @@ export interface LastSeen {
   readonly v: 1;
   /** RFC 3339, in UTC. */
   readonly time: string;
+  /** A clean end wrote it: a daemon that was killed was there for longer. */
+  readonly final: boolean;
   readonly agents: {
     readonly ok: number;
     readonly bad: readonly { readonly state: string; readonly agents: readonly string[] }[];
@@ -22,7 +24,10 @@ export interface LastSeen {
   };
 }
 
-export function lastSeenOf(agents: readonly AgentStatus[], time: string): LastSeen {
+export function lastSeenOf(
+  agents: readonly AgentStatus[],
+  { time, final }: Pick<LastSeen, "time" | "final">,
+): LastSeen {
   const bad = AGENT_STATES.filter((state) => BAD_STATES.includes(state)).flatMap((state) => {
     const names = agents.filter((one) => one.state === state).map(({ agent }) => agent);
     return names.length === 0 ? [] : [{ state, agents: names.slice(0, NAMES_MAX) }];
@@ -30,6 +35,7 @@ export function lastSeenOf(agents: readonly AgentStatus[], time: string): LastSe
   return {
     v: 1,
     time,
+    final,
     agents: {
       ok: agents.filter(({ state }) => state === "ok").length,
       bad,
@@ -50,6 +56,7 @@ export function lastSeenInState({ moment, member, missing }: State): LastSeen {
   return {
     v: 1,
     time: new Date(moment.unixMs).toISOString(),
+    final: moment.isFinal,
     agents: {
       ok: [...byAgent.keys()].filter((one) => ![...stalled, ...lacking].includes(one)).length,
       bad: Object.entries(states).flatMap(([state, agents]) =>
@@ -64,13 +71,13 @@ export function lastSeenInState({ moment, member, missing }: State): LastSeen {
 /** Undefined = it is no such file, or of a later version. */
 export function parseLastSeen(text: string): LastSeen | undefined {
   try {
-    const { v, time, agents } = JSON.parse(text) as LastSeen;
+    const { v, time, final, agents } = JSON.parse(text) as LastSeen;
     if (v !== 1 || Number.isNaN(Date.parse(time))) return undefined;
     const numbers = [agents.ok, agents.beating, agents.members];
     const isWhole = numbers.every((number) => Number.isSafeInteger(number));
     const names = agents.bad.flatMap((one) => [one.state, ...one.agents]);
     return isWhole && names.every((name) => typeof name === "string")
-      ? { v, time, agents }
+      ? { v, time, final: final === true, agents }
       : undefined;
   } catch {
     return undefined;

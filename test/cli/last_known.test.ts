@@ -19,9 +19,9 @@ function stateAt(unixMs: number, isFinal: boolean): Uint8Array {
   return bytesOf({ ...EMPTY, moment: { ...MOMENT, unixMs, isFinal }, member: members, missing });
 }
 
-function seenAt(time: string): string {
+function seenAt(time: string, final = true): string {
   const agents = { ok: 7, bad: [], beating: 7, members: 7 };
-  return JSON.stringify({ v: 1, time, agents });
+  return JSON.stringify({ v: 1, time, final, agents });
 }
 
 const AGENTS = {
@@ -47,6 +47,10 @@ describe("what a daemon that is down has left", () => {
     using directory = new TemporaryDirectory();
     writeFileSync(directory.at("varta.sock.state"), stateAt(STATE_MS, false));
     expect(lastKnown(directory.at("control.sock"))).toMatchObject({ isAtLeast: true });
+    for (const final of [true, false]) {
+      writeFileSync(directory.at(LAST_SEEN_FILE), seenAt(STATE_TIME, final));
+      expect(lastKnown(directory.at("control.sock"))).toMatchObject({ isAtLeast: !final });
+    }
   });
 
   test("is last-seen, unless the state is younger than that could be", () => {

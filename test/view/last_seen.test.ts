@@ -32,7 +32,7 @@ function agent(name: string, state: AgentStatus["state"], expected = 0): AgentSt
 describe("last-seen", () => {
   test("keeps how many are ok, and the names of those that are not, the worst first", () => {
     const agents = [agent("a", "ok"), agent("b", "late"), agent("c", "stalled", 3)];
-    expect(lastSeenOf(agents, TIME).agents).toEqual({
+    expect(lastSeenOf(agents, { time: TIME, final: true }).agents).toEqual({
       ok: 1,
       bad: [
         { state: "stalled", agents: ["c"] },
@@ -44,8 +44,13 @@ describe("last-seen", () => {
   });
 
   test("is read as it was written", () => {
-    const seen = lastSeenOf([agent("a", "stalled")], TIME);
+    const seen = lastSeenOf([agent("a", "stalled")], { time: TIME, final: true });
     expect(parseLastSeen(JSON.stringify(seen))).toEqual(seen);
+  });
+
+  test("is no end where it does not say so", () => {
+    const { final: _, ...older } = lastSeenOf([], { time: TIME, final: true });
+    expect(parseLastSeen(JSON.stringify(older))?.final).toBe(false);
   });
 
   test.each([
