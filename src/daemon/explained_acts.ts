@@ -185,7 +185,7 @@ function nextOfPace(
     return [{ what, time: time(untilNs) }];
   });
   // It is decided once, when it stalls; a decision may still be on its way.
-  const isDecided = (note?.done.length ?? 0) > 0;
+  const isDecided = note !== undefined && (note.isDecided || note.done.length > 0);
   if (!retries && isDecided && rows.length === 0) rows.push({ what: "by_hand" });
   return rows;
 }

@@ -103,7 +103,13 @@ export class Explaining {
   #view(found: Found): ExplainView {
     const { gone } = this.#options;
     const slot = this.#worst(found.slots);
-    if (slot !== undefined) return this.#memberView(found, slot);
+    if (slot !== undefined) {
+      const view = this.#memberView(found, slot);
+      const isMissing = !found.isMember && this.#emptyState(found.name) === "missing";
+      return isMissing && view.state !== "stalled"
+        ? { ...view, state: "missing", ...missingPart(view.history) }
+        : view;
+    }
     const last = gone.lastOf(found.name);
     const state = this.#emptyState(found.name);
     return last !== undefined && state === "gone"
@@ -213,23 +219,20 @@ export class Explaining {
     const now = nowNs();
     const mute = muting.mutes.muteOfName(name, now);
     const history = events.historyOf(name);
-    const missing = history.find(({ kind }) => kind === "missing");
     return {
       ...this.#agentView(name, [], now),
       state,
       member: null,
-      since: state === "missing" ? (missing?.time ?? null) : null,
+      since: null,
       muted: mute === undefined ? null : this.#muteView(mute),
       mass: null,
-      done:
-        state === "missing" && missing !== undefined
-          ? [{ what: "reported", time: missing.time, as: "missing" }]
-          : [],
+      done: [],
       next: [],
       rule: ruleOfName(live.current, name, this.#places),
       history,
       others: [],
-      runbook: state === "missing" ? anchored("agentmissing") : "",
+      runbook: "",
+      ...(state === "missing" ? missingPart(history) : {}),
     };
   }
 
@@ -315,6 +318,18 @@ export class Explaining {
     const [since, until] = [this.#reader.time(beganNs), this.#reader.time(untilNs)];
     return { since, until, by: user, reason };
   }
+}
+
+/** Of an agent that is missing, whether members of it beat or not. */
+function missingPart(
+  history: readonly EventView[],
+): Pick<ExplainView, "since" | "done" | "runbook"> {
+  const time = history.find(({ kind }) => kind === "missing")?.time;
+  return {
+    since: time ?? null,
+    done: time === undefined ? [] : [{ what: "reported", time, as: "missing" }],
+    runbook: anchored("agentmissing"),
+  };
 }
 
 function noFacts(pid: number, uid: number): MemberFacts {

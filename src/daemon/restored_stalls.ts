@@ -12,7 +12,7 @@ import type { RestoredState } from "./restored_state.ts";
 
 type StallParts = Pick<
   Parts,
-  "observer" | "notes" | "recovery" | "reports" | "muting" | "expected" | "clock"
+  "observer" | "notes" | "metrics" | "recovery" | "reports" | "muting" | "expected" | "clock"
 >;
 
 const NO_STALL: StallRecord = { verdict: "", stalledNs: Number.NaN, isRecovering: false };
@@ -66,7 +66,7 @@ export function restoreStalls(
   { members, missing }: RestoredState,
   { exported, noted }: GoesOn,
 ): void {
-  const { recovery, reports, observer } = parts;
+  const { recovery, reports, observer, metrics, notes } = parts;
   const ofNow = noted.filter(({ isSameBoot }) => isSameBoot);
   const fired = new Map(ofNow.map((one) => [processOf(one), one]));
   const stalled = members.flatMap(({ member }) => stallOf(member, fired, parts));
@@ -74,7 +74,9 @@ export function restoreStalls(
     const { slots } = observer.tracker;
     if (slots.isLatched(observer.tracker.slotOf(stall.key))) {
       reports.restored({ ...stall, isMuted: !isTold });
+      metrics.onRestored(stall);
       exported?.(stall);
+      if (!isOpen && !recovery.held.has(stall.key)) notes.decided(stall.key);
       // Those of muted agents are held already.
       if (isOpen && !recovery.held.has(stall.key)) recovery.held.restore(stall, true);
     }

@@ -3,6 +3,7 @@
 // be used costs the daemon nothing but its memory, and is said once; one that another daemon holds
 // stops a start that names it.
 import { Counters } from "../base/counters.ts";
+import { NS_PER_S } from "../base/time.ts";
 import type { FileCalls } from "../files/append_file.ts";
 import { LockedError, LockFile } from "../files/lock_file.ts";
 import { findState } from "../snapshot/found_state.ts";
@@ -12,6 +13,13 @@ import type { Deadline } from "./deadline.ts";
 import { requireDirectory } from "./file_place.ts";
 import { STATE } from "./state_counters.ts";
 import type { Log } from "./log.ts";
+
+/**
+ * Beats are no change, but one that a kill follows is silence to the next daemon: what members have
+ * is this old at most, or as old as it takes to write it at 256 KiB/s.
+ */
+const FRESH_NS = 10 * NS_PER_S;
+const FRESH_BYTES_PER_S = 256 * 1_024;
 
 interface StateKeepingOptions {
   readonly path: string;
@@ -23,6 +31,8 @@ interface StateKeepingOptions {
   readonly rows: (isFinal: boolean) => Iterable<StateRow>;
   /** Another number after each change that the next daemon has to know of. */
   readonly mark: () => number;
+  /** Another number after each beat; undefined = beats alone are never written. */
+  readonly beats?: () => number;
   readonly log: Pick<Log, "warn">;
   /** It goes on without a state, for this reason. */
   readonly refused?: (reason: string) => void;
@@ -37,6 +47,11 @@ export class StateKeeping implements Deadline {
   readonly #options: StateKeepingOptions;
   /** As it was when it was asked last: what there is at the start is written. */
   #mark = Number.NaN;
+  #beats = 0;
+  /** Writings that it goes by. */
+  #fresh = 0;
+  /** When beats alone are worth a writing. */
+  #freshNs = Number.POSITIVE_INFINITY;
   #closing: Promise<void> | undefined;
   /** Of the last writing that failed, and how many had succeeded by then. */
   #failure: { readonly text: string; readonly written: number } | undefined;
@@ -115,10 +130,27 @@ export class StateKeeping implements Deadline {
 
   maintain(nowNs: number): void {
     const mark = this.#options.mark();
-    if (mark !== this.#mark) this.#writer.changed(nowNs);
+    if (mark !== this.#mark || this.#isStale(nowNs)) this.#writer.changed(nowNs);
     this.#mark = mark;
     this.#writer.maintain(nowNs);
+    this.#freshen(nowNs);
     this.#report();
+  }
+
+  #isStale(nowNs: number): boolean {
+    if (nowNs < this.#freshNs || this.#options.beats?.() === this.#beats) return false;
+    // Once: until that writing has ended it is asked no more.
+    this.#freshNs = Number.POSITIVE_INFINITY;
+    return true;
+  }
+
+  /** Takes note of a writing that has ended. */
+  #freshen(nowNs: number): void {
+    if (this.#writer.written === this.#fresh) return;
+    this.#fresh = this.#writer.written;
+    this.#beats = this.#options.beats?.() ?? 0;
+    const writeNs = (this.#writer.sizeBytes / FRESH_BYTES_PER_S) * NS_PER_S;
+    this.#freshNs = nowNs + Math.max(FRESH_NS, writeNs);
   }
 
   /** The last time: no turn comes after it. Idempotent. */

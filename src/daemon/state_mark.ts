@@ -16,6 +16,13 @@ export function stateMark(
   return members + acts + expected.changes + auditSeq + replayMoves(observer);
 }
 
+/** Another number after each beat that was accepted. */
+export function beatsTaken({ listenersInForce, accounting }: Parts["observer"]): number {
+  let beats = 0;
+  for (const number of listenersInForce) beats += accounting.accepted[number]!;
+  return beats;
+}
+
 /** Each beat that a key proves moves the replay window of its sender. */
 function replayMoves({ listenersInForce, listeners, accounting }: Parts["observer"]): number {
   let moves = 0;

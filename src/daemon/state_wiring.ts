@@ -23,7 +23,7 @@ import { missingRecords, stallRecordOf } from "./restored_stalls.ts";
 import { StartError } from "./start_error.ts";
 import { openStateJournal } from "./state_journal.ts";
 import { StateKeeping } from "./state_keeping.ts";
-import { stateMark } from "./state_mark.ts";
+import { beatsTaken, stateMark } from "./state_mark.ts";
 import { statePlace } from "../config/state_place.ts";
 import { type StateParts, stateRows } from "./state_rows.ts";
 
@@ -58,6 +58,7 @@ export function openState(parts: Parts, options: StateOptions): OpenState | unde
     calls: REAL_FILE_CALLS,
     rows,
     mark: () => stateMark(parts, auditHead()?.seq ?? 0),
+    beats: () => beatsTaken(parts.observer),
     log: parts.log,
     refused: (reason) => parts.stateSeen.refused(reason),
   });

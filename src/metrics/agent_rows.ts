@@ -189,6 +189,13 @@ export class AgentRows implements AgentBeats {
     row.stallsOfDay.add(observerNs);
   }
 
+  /** It was counted by the daemon before this one. */
+  stalledBefore({ agent, pid, observerNs, verdict }: Stall): void {
+    const row = this.of(agent);
+    if (row.lastStall !== undefined && row.lastStall.observerNs > observerNs) return;
+    row.lastStall = { verdict: verdict?.verdict ?? "unknown", pid, observerNs };
+  }
+
   ended(agent: number, how: AgentEnd): void {
     this.of(agent).exits[AGENT_ENDS.indexOf(how)]! += 1;
   }

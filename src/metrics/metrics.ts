@@ -192,6 +192,11 @@ export class Metrics {
     if (this.#rows?.stall(stall.key) === false) this.#counters.add(METRICS.pidRowRefused);
   }
 
+  /** One that lasts since the daemon before this one. */
+  onRestored(stall: Stall): void {
+    this.#agents?.stalledBefore(stall);
+  }
+
   /** A member beats again whose stall was reported. */
   onResumed(listener: number): void {
     this.#seen[listener]!.add(SEEN.resumes);

@@ -21,6 +21,8 @@ export interface StallNote {
   readonly verdict: StallVerdictWord | undefined;
   /** NaN = not known. */
   readonly cpuTicks: number;
+  /** The daemon before this one has decided it. */
+  isDecided: boolean;
   /** The oldest first. */
   readonly done: DoneNote[];
 }
@@ -63,6 +65,7 @@ export class StallNotes {
       reportedNs: isMuted ? Number.NaN : observerNs,
       verdict: verdict?.verdict,
       cpuTicks: verdict?.cpuTicks ?? Number.NaN,
+      isDecided: false,
       done: [],
     });
   }
@@ -70,6 +73,12 @@ export class StallNotes {
   /** The daemon before this one began a recovery of that number for the stall of `key`. */
   began(key: number, recoveryId: number): void {
     if (this.#notes.has(key)) this.#keys.set(recoveryId, key);
+  }
+
+  /** What the daemon before this one did about the stall of `key` is over. */
+  decided(key: number): void {
+    const note = this.#notes.get(key);
+    if (note !== undefined) note.isDecided = true;
   }
 
   outcome(outcome: RecoveryOutcome): void {

@@ -46,7 +46,11 @@ interface Explained {
 }
 
 /** Workers 100 and 101 and api 200 beat; the rules are those of FILE. */
-async function explained(command?: readonly string[], guard?: Guard): Promise<Explained> {
+async function explained(
+  command?: readonly string[],
+  guard?: Guard,
+  missingOf = (_agent: number) => 0,
+): Promise<Explained> {
   using fixture = new FixtureHost();
   const loaded = await fixture.load(FILE);
   if (!loaded.ok) throw new Error(loaded.text);
@@ -65,7 +69,7 @@ async function explained(command?: readonly string[], guard?: Guard): Promise<Ex
     muting,
     search: new MemberSearch({
       tracker,
-      expected: { expectedOf: () => 0, missingOf: () => 0 },
+      expected: { expectedOf: () => 8, missingOf },
       nowNs,
     }),
     events,
@@ -105,6 +109,18 @@ function stall({ harness }: Explained): void {
 }
 
 describe("explain", () => {
+  test("of an agent of which too few beat says that it is missing, and of its member that it beats", async () => {
+    const { view, feed, harness } = await explained(undefined, undefined, () => 6);
+    const agent = harness.observer.tracker.table.agents.numberOf("worker")!;
+    feed.missing({ observerNs: 4e9, agent, members: 2, expected: 8, graceNs: 30e9 });
+    expect(await view("worker")).toMatchObject({
+      ...{ state: "missing", since: "1970-01-01T00:00:04.000Z", beating: 2, expected: 8 },
+      done: [{ what: "reported", as: "missing" }],
+      next: [{ what: "deadline" }],
+    });
+    expect(await view("100")).toMatchObject({ state: "ok", since: null, done: [] });
+  });
+
   test("of one that beats says who it is, how that is proven, its rule and its deadline", async () => {
     const { view } = await explained();
     expect(await view("100")).toMatchObject({

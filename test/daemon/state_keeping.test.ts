@@ -24,17 +24,18 @@ interface Opened {
   readonly parts: Parts;
   /** What was logged. */
   readonly lines: Record<string, unknown>[];
-  readonly clock: { nowNs: number };
+  readonly clock: { nowNs: number; beats: number };
 }
 
 function open(path: string, { isDefault = false, calls = REAL_FILE_CALLS } = {}): Opened {
   const parts = new Parts();
   const lines: Record<string, unknown>[] = [];
-  const clock = { nowNs: 0 };
+  const clock = { nowNs: 0, beats: 0 };
   const keeping = StateKeeping.open({
     ...{ path, isDefault, ownerUid: UID, calls },
     rows: (isFinal) => stateRows(parts, { ...hereAndNow(0, 0), version: "1.2.3", isFinal }),
     mark: () => parts.table.agents.changes,
+    beats: () => clock.beats,
     log: { warn: (msg, fields) => void lines.push({ msg, ...fields }) },
   });
   return { keeping, parts, lines, clock };
@@ -146,6 +147,34 @@ describe("StateKeeping", () => {
     expect(shown("varta_state_written_total")).toBe(1);
     expect(shown("varta_state_behind_seconds")).toBe(0);
     expect(shown("varta_state_bytes")).toBeGreaterThan(100);
+    await keeping!.close();
+  });
+
+  test("writes beats alone every 10 s, and nothing where none came", async () => {
+    using directory = new TempDirectory();
+    const { keeping, clock } = open(directory.join("state"));
+    const isWriting = (): boolean => {
+      const dueNs = keeping!.nextDeadlineNs();
+      const waits = dueNs === Infinity && keeping!.behindNs(clock.nowNs + 1e9) > 0;
+      return waits || dueNs <= clock.nowNs + 2e8;
+    };
+    const writtenIn = async (seconds: number, beatsOfEach: number): Promise<number> => {
+      const before = keeping!.written;
+      for (const endNs = clock.nowNs + seconds * 1e9; clock.nowNs < endNs; clock.nowNs += 1e9) {
+        clock.beats += beatsOfEach;
+        keeping!.maintain(clock.nowNs);
+        // What has begun comes to its end within the second.
+        while (isWriting()) {
+          keeping!.maintain(clock.nowNs + 3e8);
+          await new Promise(setImmediate);
+        }
+      }
+      return keeping!.written - before;
+    };
+    expect(await writtenIn(5, 1)).toBe(1);
+    expect([1, 2]).toContain(await writtenIn(20, 1));
+    expect(await writtenIn(60, 0)).toBeLessThanOrEqual(1);
+    expect(await writtenIn(60, 0)).toBe(0);
     await keeping!.close();
   });
 

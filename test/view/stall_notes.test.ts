@@ -29,6 +29,14 @@ describe("a note of a stall", () => {
     expect(notes.noteOf(42, STALL.generation)).toMatchObject({ sinceNs: 5e9, reportedNs: 9e9 });
   });
 
+  test("says whether the daemon before has decided it", () => {
+    const notes = new StallNotes();
+    notes.stalled(STALL);
+    expect(notes.noteOf(42, STALL.generation)).toMatchObject({ isDecided: false });
+    notes.decided(42);
+    expect(notes.noteOf(42, STALL.generation)).toMatchObject({ isDecided: true });
+  });
+
   test("has what a recovery of it did, also where an outcome names only the number", () => {
     const notes = new StallNotes();
     notes.stalled(STALL);

@@ -29,6 +29,8 @@ export function verdictText(view: ExplainView, times: Times): string[] {
   if (member === null)
     return [view.state === "missing" ? "missing: no member of it beats" : "none: it has no member"];
   const { verdict } = member;
+  if (view.state === "missing")
+    return [`missing: ${view.beating} of ${plural(view.expected ?? view.members, "member")} beat`];
   if (view.state !== "stalled" && view.state !== "gone") {
     const threshold = setDuration(view.rule.threshold_ms);
     const silence = `silent for ${duration(member.silence_ms)} of ${threshold}`;
