@@ -30,12 +30,13 @@ import { serverOptions } from "../http/fixture.ts";
 import { recoveryHarness, ScriptedRunner } from "../recovery/harness.ts";
 import { ScriptedListener } from "../support/scripted_listener.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 const WAIT_MS_MAX = 1_000;
 
 // Longer than a loop that goes wrong is left running: two of them in one process would wait for
 // each other.
-setDefaultTimeout(30_000);
+setDefaultTimeout(TEST_MS_MAX);
 
 interface SubjectOptions
   extends Partial<Pick<LoopOptions, "runtimeFd" | "quietNsMax" | "iterationBudgetNs">> {

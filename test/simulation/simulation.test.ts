@@ -4,9 +4,10 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Coverage } from "./coverage.ts";
 import { failureText, summaryLine } from "./report.ts";
 import { simulate } from "./simulation.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 // A busy machine may be slow; what a run does depends on its seed alone.
-setDefaultTimeout(30_000);
+setDefaultTimeout(TEST_MS_MAX);
 
 describe("simulate()", () => {
   test.each([1, 2, 3])("the daemon does what the model says, seed %d", (seed) => {

@@ -5,9 +5,10 @@ import type { State } from "../../src/snapshot/records.ts";
 import { Random } from "./random.ts";
 import type { StateDaemon } from "./state_daemon.ts";
 import { StateWorld } from "./state_world.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 // A busy machine may be slow; what a run does depends on its seed alone.
-setDefaultTimeout(30_000);
+setDefaultTimeout(TEST_MS_MAX);
 
 const SEEDS = [1, 2];
 const LIVES = 40;
