@@ -1,5 +1,5 @@
 // What the store says to a service manager; that the descriptor comes with it is seen in
-// test/end_to_end/kept_sockets.test.ts.
+// test/end_to_end/slow/kept_sockets.slow.ts.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { IS_LINUX } from "../../ffi/constants.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";

@@ -2,17 +2,17 @@
 // that keeps what it is given and hands it over at the next start.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { encode } from "../../src/wire/encode.ts";
-import { RawClient } from "../http/raw_client.ts";
-import { UdpPeer } from "../listener/udp_peer.ts";
-import { type DaemonOptions, DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { type Extra, FdKeeper, NO_KEEPER } from "../support/fd_keeper.ts";
-import { freeUdpPorts } from "../support/free_ports.ts";
-import { Sender } from "../support/sender.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { reload } from "../support/reloads.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { encode } from "../../../src/wire/encode.ts";
+import { RawClient } from "../../http/raw_client.ts";
+import { UdpPeer } from "../../listener/udp_peer.ts";
+import { type DaemonOptions, DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { type Extra, FdKeeper, NO_KEEPER } from "../../support/fd_keeper.ts";
+import { freeUdpPorts } from "../../support/free_ports.ts";
+import { Sender } from "../../support/sender.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { reload } from "../../support/reloads.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
