@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { EACCES, EAGAIN, EPERM, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
+import { effectiveUid } from "../../ffi/process.ts";
 import { close, openSocket, type SocketAddress, sendTo } from "../../ffi/socket.ts";
 import { msFromNs, NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { Listener } from "../listener/listener.ts";
@@ -44,7 +45,7 @@ interface Known {
 /** Those of this process. */
 export function makeSelfBeats(): SelfBeats {
   const random = (): number => randomBytes(4).readUInt32LE();
-  return new SelfBeats({ pid: process.pid, random, monotonicNs });
+  return new SelfBeats({ pid: process.pid, uid: effectiveUid(), random, monotonicNs });
 }
 
 /** To the listeners of `observer`, also those that a reload opens. */

@@ -143,12 +143,13 @@ export class Intake {
     else this.#decodeFailed(datagram, code);
   }
 
-  #isSelfBeat({ words, frameWord, listenerNumber }: Datagram): boolean {
+  #isSelfBeat(datagram: Datagram): boolean {
     const beats = this.#selfBeats;
     if (beats === undefined) return false;
+    const { words, frameWord, listenerNumber } = datagram;
     const isOwn = words[frameWord + WORD_PID]! === this.#ownPid;
     if (isOwn && beats.takes(words, frameWord, listenerNumber)) return true;
-    return beats.takesInherited(words, frameWord, listenerNumber);
+    return beats.takesInherited(datagram);
   }
 
   /**

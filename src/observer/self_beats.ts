@@ -6,7 +6,11 @@
 import { assert } from "../base/assert.ts";
 import { block, Counters, counter, histogram } from "../base/counters.ts";
 import { FRAME_BYTES, LISTENERS_MAX } from "../base/limits.ts";
+import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import { NS_PER_S } from "../base/time.ts";
+import { type Datagram, VOUCHED_BY_KERNEL, VOUCHED_BY_KEY } from "../events/datagram.ts";
+import { decodeFrame } from "../wire/decode.ts";
+import { DECODE_OK } from "../wire/decode_error.ts";
 import { encodeFrame } from "../wire/encode.ts";
 import {
   PID_MIN,
@@ -56,6 +60,8 @@ export const SELF_BEATS = block({
 interface SelfBeatsOptions {
   /** Of the daemon, as its own namespace numbers it. */
   readonly pid: number;
+  /** Of the daemon, as the kernel attests it. */
+  readonly uid: number;
   /** A random u32. */
   readonly random: () => number;
   /** A monotonic clock for durations, in ns. */
@@ -184,14 +190,25 @@ export class SelfBeats {
   }
 
   /**
-   * Whether the frame at word `w` is one of an earlier daemon, in the queue of listener `number`
-   * that it left to this one: its sender is no agent. Whoever makes such a frame is not heard once.
+   * Whether `datagram` is one of an earlier daemon, in the queue that it left to this one: its
+   * sender is no agent. Nobody else can make one that the kernel attests: the user is this
+   * daemon's. Over plain UDP anybody can, and is not heard once.
    */
-  takesInherited(words: Uint32Array, w: number, number: number): boolean {
-    if (words[w + WORD_NONCE_LO] !== 0 || words[w + WORD_NONCE_HI] !== 0) return false;
-    if (words[w + WORD_PAYLOAD]! >>> 16 !== MARK) return false;
-    if (this.#inherited[number]! >= INHERITED_MAX) return false;
-    this.#inherited[number]! += 1;
+  takesInherited(datagram: Datagram): boolean {
+    const { words, frameWord, listenerNumber, origin, vouched } = datagram;
+    if (words[frameWord + WORD_NONCE_LO] !== 0 || words[frameWord + WORD_NONCE_HI] !== 0)
+      return false;
+    if (words[frameWord + WORD_PAYLOAD]! >>> 16 !== MARK) return false;
+    if (vouched === VOUCHED_BY_KERNEL) {
+      const { peerPid, peerUid } = datagram;
+      if (peerUid !== this.#options.uid || peerPid === this.#options.pid) return false;
+      if (words[frameWord + WORD_PID] !== Math.max(peerPid, PID_MIN)) return false;
+    } else if (vouched === VOUCHED_BY_KEY || origin === ORIGIN_SOCKET_MODE_ONLY) return false;
+    // A queue keeps its order: behind one of our own there is none that was left.
+    if (this.rounds(listenerNumber) > 0) return false;
+    if (this.#inherited[listenerNumber]! >= INHERITED_MAX) return false;
+    if (decodeFrame(words, frameWord) !== DECODE_OK) return false;
+    this.#inherited[listenerNumber]! += 1;
     this.counters.add(SELF_BEATS.ended.inherited);
     return true;
   }

@@ -30,7 +30,12 @@ beforeEach(() => {
   lines = [];
   let drawn = 0;
   // Time passes between two readings, as it does.
-  beats = new SelfBeats({ pid: process.pid, random: () => ++drawn, monotonicNs: () => ++nowNs });
+  beats = new SelfBeats({
+    pid: process.pid,
+    uid: 0,
+    random: () => ++drawn,
+    monotonicNs: () => ++nowNs,
+  });
   const keep = (message: string, fields: LogFields = {}): void =>
     void lines.push([message, fields]);
   sender = new SelfBeatSender({
@@ -137,7 +142,7 @@ describe("SelfBeatSender", () => {
   test("tries a full queue again after 50 ms, and one place is enough", () => {
     const listener = unix();
     const { queueLength } = listener;
-    const flood = new SelfBeats({ pid: 7, random: () => 0, monotonicNs: () => nowNs });
+    const flood = new SelfBeats({ pid: 7, uid: 0, random: () => 0, monotonicNs: () => nowNs });
     const flooder = new SelfBeatSender({
       beats: flood,
       numbers: () => [0],

@@ -1,7 +1,11 @@
 // Beats of the daemon to itself pass everything by that a beat of an agent goes through, and show
 // whether such a beat would get through.
 import { beforeEach, describe, expect, test } from "bun:test";
-import { ORIGIN_NETWORK_UNVERIFIED } from "../../src/base/origin.ts";
+import {
+  ORIGIN_KEY_ATTESTED,
+  ORIGIN_NETWORK_UNVERIFIED,
+  ORIGIN_SOCKET_MODE_ONLY,
+} from "../../src/base/origin.ts";
 import { REJECT_WRONG_SIZE } from "../../src/base/reject_reason.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
@@ -19,6 +23,7 @@ import {
 import { ObserverHarness } from "./harness.ts";
 
 const PID = 4_242;
+const UID = 990;
 const LISTENER = 0;
 
 let nowNs: number;
@@ -27,7 +32,7 @@ let beats: SelfBeats;
 beforeEach(() => {
   nowNs = NS_PER_S;
   let drawn = 0;
-  beats = new SelfBeats({ pid: PID, random: () => ++drawn, monotonicNs: () => nowNs });
+  beats = new SelfBeats({ pid: PID, uid: UID, random: () => ++drawn, monotonicNs: () => nowNs });
 });
 
 /** The frame that is to be sent now, as bytes of its own. */
@@ -58,7 +63,7 @@ describe("SelfBeats.begin()", () => {
   });
 
   test("states pid 2 as the first process of a namespace, since 1 is reserved", () => {
-    const first = new SelfBeats({ pid: 1, random: () => 7, monotonicNs: () => nowNs });
+    const first = new SelfBeats({ pid: 1, uid: UID, random: () => 7, monotonicNs: () => nowNs });
     expect(decoded(begun(first)).frame).toMatchObject({ pid: 2 });
   });
 
@@ -211,14 +216,75 @@ describe("an observer that is given them", () => {
     expect(harness.moved()).toEqual(["wrong_size 1"]);
   });
 
-  test("takes one of an earlier daemon out of the queue that it left, and no second one", () => {
-    const harness = new ObserverHarness({ selfBeats: beats });
-    const earlier = new SelfBeats({ pid: PID - 1, random: () => 9, monotonicNs: () => nowNs });
-    const left = { ...sent(begun(earlier)), peerPid: PID - 1 };
-    expect(harness.receive(left)).toEqual([]);
-    expect(beats.counters.get(SELF_BEATS.ended.inherited)).toBe(1);
-    expect([harness.observer.tracker.len, harness.moved()]).toEqual([0, []]);
-    expect(harness.receive(left)).toMatchObject([{ kind: "beat", pid: PID - 1 }]);
+  describe("and of an earlier daemon, in the queue that it left", () => {
+    const earlierPid = PID - 1;
+    let harness: ObserverHarness;
+
+    beforeEach(() => {
+      harness = new ObserverHarness({ selfBeats: beats });
+    });
+
+    function left(fields: Partial<Datagram> = {}, pid = earlierPid): Datagram {
+      const earlier = new SelfBeats({ pid, uid: UID, random: () => 9, monotonicNs: () => nowNs });
+      return sent(begun(earlier), { peerPid: pid, peerUid: UID, ...fields });
+    }
+
+    function inherited(): number {
+      return beats.counters.get(SELF_BEATS.ended.inherited);
+    }
+
+    test("takes one, and no second one", () => {
+      expect(harness.receive(left())).toEqual([]);
+      expect(inherited()).toBe(1);
+      expect([harness.observer.tracker.len, harness.moved()]).toEqual([0, []]);
+      expect(harness.receive(left())).toMatchObject([{ kind: "beat", pid: earlierPid }]);
+    });
+
+    test("takes none of another user, whom the kernel names", () => {
+      expect(harness.receive(left({ peerUid: UID + 1 }))).toMatchObject([{ pid: earlierPid }]);
+      expect(inherited()).toBe(0);
+    });
+
+    test("takes none that names another process than its sender, or this one", () => {
+      harness.receive(left({ peerPid: earlierPid - 1 }));
+      expect(harness.moved()).toEqual(["pid 1"]);
+      expect(harness.receive(left({}, PID))).toMatchObject([{ kind: "beat", pid: PID }]);
+      expect(inherited()).toBe(0);
+    });
+
+    test("takes none whose sender the kernel does not name, or a key does", () => {
+      harness.receive(left({ peerPid: 0, origin: ORIGIN_SOCKET_MODE_ONLY }));
+      expect(inherited()).toBe(0);
+      harness = new ObserverHarness({
+        selfBeats: beats,
+        listeners: [new ScriptedListener({ kind: "secure-udp" })],
+      });
+      harness.receive(left({ peerPid: 0, origin: ORIGIN_KEY_ATTESTED }));
+      expect(inherited()).toBe(0);
+    });
+
+    test("takes none that is no frame", () => {
+      const broken = left();
+      broken.words[7]! ^= 1;
+      harness.receive(broken);
+      expect(harness.moved()).toEqual(["decode 1"]);
+      expect(inherited()).toBe(0);
+    });
+
+    test("takes none behind one of its own", () => {
+      harness.receive(sent(begun()));
+      expect(harness.receive(left())).toMatchObject([{ kind: "beat", pid: earlierPid }]);
+      expect(inherited()).toBe(0);
+    });
+
+    test("takes one of plain UDP, of which nobody says who sent it", () => {
+      harness = new ObserverHarness({
+        selfBeats: beats,
+        listeners: [new ScriptedListener({ kind: "udp" })],
+      });
+      expect(harness.receive(left({ peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED }))).toEqual([]);
+      expect(inherited()).toBe(1);
+    });
   });
 
   test("hears a first beat with nonce 0 of an agent", () => {

@@ -33,8 +33,8 @@ interface LinkState {
   readonly link: Link;
   readonly account: LinkAccount;
   failures: number;
-  /** A frame was taken for a self-beat of an earlier daemon: one at most. */
-  tookInherited: boolean;
+  /** A frame may be taken for a self-beat of an earlier daemon: one at most. */
+  mayInherit: boolean;
   /** Without having seen the socket empty. */
   takenInARow: number;
   suspendedUntilNs: number;
@@ -157,7 +157,7 @@ export class ObserverModel {
       link,
       account: { received: 0, accepted: 0, rejected: new Map() },
       failures: 0,
-      tookInherited: false,
+      mayInherit: true,
       takenInARow: 0,
       suspendedUntilNs: 0,
       emptyGeneration: options.generationAt(0),
@@ -370,12 +370,14 @@ export class ObserverModel {
   /** The table of spec 04 section 5. */
   #take(state: LinkState, listenerNumber: number, datagram: Datagram, nowNs: number): void {
     if (datagram.selfBeatNs !== undefined) {
-      if (this.#options.selfBeats.underWayNs.get(listenerNumber) === datagram.selfBeatNs)
-        this.selfBeat.round(listenerNumber, datagram.selfBeatNs, this.clock!.trueNs);
+      if (this.#options.selfBeats.underWayNs.get(listenerNumber) !== datagram.selfBeatNs) return;
+      this.selfBeat.round(listenerNumber, datagram.selfBeatNs, this.clock!.trueNs);
+      // What a daemon before it left came ahead of it.
+      state.mayInherit = false;
       return;
     }
-    if (!state.tookInherited && isInherited(state.link, datagram)) {
-      state.tookInherited = true;
+    if (state.mayInherit && isInherited(state.link, datagram)) {
+      state.mayInherit = false;
       return;
     }
     state.account.received += 1;
@@ -731,14 +733,10 @@ function known(value: number): number | undefined {
   return Number.isNaN(value) ? undefined : value;
 }
 
-/** Spec 12 section 9: it has nonce 0 and the mark of self-beats, and its sender is let in. */
-function isInherited({ options }: Link, datagram: Datagram): boolean {
-  const { bytes, controlTruncated, credentials } = datagram;
-  if (bytes.length !== 32 || controlTruncated) return false;
-  if (options.kind === "unix" && credentials === undefined) return false;
-  const { allowUids } = options;
-  const isListed = allowUids === undefined || allowUids.includes(credentials?.uid ?? Number.NaN);
-  if (options.kind === "unix" && credentials!.pid !== 0 && !isListed) return false;
+/** Spec 12 section 9: nobody attests who sent it, and it looks like one. */
+function isInherited({ options }: Link, { bytes }: Datagram): boolean {
+  if (options.kind === "unix" || bytes.length !== 32) return false;
+  if (referenceDecode(bytes).error !== undefined) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return view.getBigUint64(16, true) === 0n && view.getUint16(26, true) === 0x5642;
 }

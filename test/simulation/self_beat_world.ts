@@ -6,6 +6,8 @@ import type { World } from "./world.ts";
 
 /** Above every pid of the simulation: taken for a beat of somebody, it would be refused. */
 const PID = 0x7fff_fff0;
+/** Of nobody else: no beat of an agent is taken for one that a daemon before it left. */
+const OWN_UID = 0;
 /** The same in every life: a draw would change all that comes after it. */
 const SECRET = 0x5e1f_bea7;
 
@@ -30,6 +32,7 @@ export class SelfBeatWorld {
     this.#world = world;
     this.beats = new SelfBeats({
       pid: PID,
+      uid: OWN_UID,
       random: () => SECRET,
       monotonicNs: () => world.trueNs,
     });

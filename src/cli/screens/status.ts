@@ -160,7 +160,7 @@ const EVIDENCE_CLAUSES = {
   paused: "it was paused",
   queue_full: "a queue of its sockets was found full",
   refused_sends: "its own sockets refused its self-beats",
-  full_pipe: "nobody reads its log or export",
+  full_pipe: "nobody reads its log",
   restarted: "it has just started, and nobody listened before that",
 } as const;
 
