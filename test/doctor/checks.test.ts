@@ -264,6 +264,18 @@ test("capacity warns before the table is full", async () => {
   expect(await found(100)).toBe("fault");
 });
 
+test("capacity says how a table of each size grows", async () => {
+  const fix = async (capacity: number) => {
+    const daemon = daemonSeen([{ memberCount: capacity }]);
+    const at = await place(`${LOCAL}[tracker]\ncapacity = ${capacity}\n`, { daemon });
+    return (await look("capacity", at))?.fix;
+  };
+  expect(await fix(32_768)).toEqual({ words: "tracker.capacity = 65536, then varta-watch reload" });
+  expect(await fix(32_769)).toEqual({
+    words: "tracker.capacity = 65538, then systemctl restart varta-watch",
+  });
+});
+
 test("memory_limit finds a control group without room", async () => {
   const status = async (kib: number, max: string) => {
     file(`proc/${process.pid}/cgroup`, "0::/w.service\n");
@@ -643,6 +655,8 @@ describe("what the daemon says of itself", () => {
       severity: "warning",
       fix: { words: "containers = true in [[listener]] local" },
     });
+    const full = { ...refused, reason: "capacity" };
+    expect(await saying("refused_beats", { refused: full })).toBeUndefined();
     for (const name of ["pauses", "refused_beats", "last_good"])
       expect(await saying(name, {})).toBeUndefined();
   });

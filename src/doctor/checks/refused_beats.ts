@@ -9,6 +9,8 @@ export const REFUSED_BEATS = check({
     daemon === undefined ? NEEDS_DAEMON : { refused: daemon.observer.refused ?? null },
   decide: ({ refused }) => {
     if (refused === null || refused.count === 0) return undefined;
+    // Whether the table is full now is said by the check of that.
+    if (refused.reason === "capacity") return undefined;
     const { count, reason, listener, cause, hint, in_container, pid } = refused;
     const words = reason.replaceAll("_", " ");
     const why = in_container === true ? "the sender is in a container" : cause;
