@@ -31,6 +31,12 @@ export function makeKept(
           effect: "the socket is used as it is",
         }),
       closed: (name, reason) => log.warn("descriptor closed", { name, reason }),
+      leftAlone: (fds) =>
+        log.warn("descriptors left alone", {
+          first: fds[0],
+          count: fds.length,
+          reason: "LISTEN_FDS counts them, and they are no sockets that were handed over",
+        }),
     },
   });
   return { kept, fdStore };

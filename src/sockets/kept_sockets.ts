@@ -46,6 +46,8 @@ interface KeptReports {
   disagrees(path: string, differences: readonly string[]): void;
   /** Nobody wants it. */
   closed(name: string, reason: string): void;
+  /** No sockets: numbers that were not handed over may be the runtime's own. */
+  leftAlone(fds: readonly number[]): void;
 }
 
 interface KeptOptions {
@@ -58,7 +60,7 @@ interface KeptOptions {
 }
 
 interface Passed extends PassedDescriptor {
-  readonly facts: SocketFacts | undefined;
+  readonly facts: SocketFacts;
   /** Undefined = the daemon did not store it, or not for a path. */
   readonly stored: StoredName | undefined;
 }
@@ -75,10 +77,19 @@ export class KeptSockets {
 
   constructor(options: KeptOptions) {
     this.#options = options;
-    this.#passed = options.passed.map(({ fd, name }) => {
+    const foreign: number[] = [];
+    this.#passed = options.passed.flatMap(({ fd, name }) => {
+      const facts = socketFacts(fd);
+      const stored = readStoredName(name);
+      if (facts === undefined || (name === "" && isBoundNowhere(facts))) {
+        foreign.push(fd);
+        if (stored !== undefined) options.store?.remove(name);
+        return [];
+      }
       adoptDescriptor(fd);
-      return { fd, name, facts: socketFacts(fd), stored: readStoredName(name) };
+      return [{ fd, name, facts, stored }];
     });
+    if (foreign.length > 0) options.reports.leftAlone(foreign);
   }
 
   /**
@@ -99,7 +110,7 @@ export class KeptSockets {
     const found = this.#passed.find(
       ({ name, facts }) =>
         udpPortIn(name) !== undefined &&
-        facts?.family === family &&
+        facts.family === family &&
         facts.type === SOCK_DGRAM &&
         Buffer.compare(facts.address, bytes) === 0,
     );
@@ -170,10 +181,15 @@ export class KeptSockets {
 
   /** Everything is open: what was handed over and nobody wants is closed. */
   closeRest(): void {
+    const taken = new Set(this.#names.values());
     for (const one of this.#passed.splice(0)) {
       const { name, stored, fd, facts } = one;
-      if (stored !== undefined) unlinkUnwanted(facts, stored);
-      if (stored !== undefined || udpPortIn(name) !== undefined) this.#options.store?.remove(name);
+      // Under the name of one that was taken, the file and the entry in the store are that one's.
+      if (!taken.has(name)) {
+        if (stored !== undefined) unlinkUnwanted(facts, stored);
+        if (stored !== undefined || udpPortIn(name) !== undefined)
+          this.#options.store?.remove(name);
+      }
       this.#options.reports.closed(name, reasonOf(one));
       close(fd);
     }
@@ -207,7 +223,7 @@ export class KeptSockets {
   #takeOfUnit(wanted: WantedSocket, file: FileAt): TakenSocket | undefined {
     const { path, role } = wanted;
     const found = this.#passed.find(
-      ({ stored, facts }) => stored === undefined && isOfRole(facts, role) && facts?.path === path,
+      ({ stored, facts }) => stored === undefined && isOfRole(facts, role) && facts.path === path,
     );
     if (found === undefined) return undefined;
     this.#drop(found);
@@ -232,20 +248,22 @@ export function isTaken(found: TakenSocket | Inode | undefined): found is TakenS
   return found !== undefined && "fd" in found;
 }
 
-function isOfRole(facts: SocketFacts | undefined, role: SocketRole): facts is SocketFacts {
-  if (facts === undefined || facts.family !== AF_UNIX) return false;
+function isBoundNowhere({ family, path }: SocketFacts): boolean {
+  return family === AF_UNIX && path === "";
+}
+
+function isOfRole(facts: SocketFacts, role: SocketRole): boolean {
+  if (facts.family !== AF_UNIX) return false;
   if (role === "beat") return facts.type === SOCK_DGRAM;
   return facts.type === SOCK_STREAM && facts.isListening;
 }
 
 // The path that it was bound to, which after a rename is none that anybody knows.
-function unlinkUnwanted(facts: SocketFacts | undefined, { dev, ino }: StoredName): void {
-  const path = facts?.path ?? "";
+function unlinkUnwanted({ path }: SocketFacts, { dev, ino }: StoredName): void {
   if (path.startsWith("/") && !path.startsWith("/proc/")) unlinkBoundPath({ path, dev, ino });
 }
 
 function reasonOf({ name, stored, facts }: Passed): string {
-  if (facts === undefined) return "it is no socket";
   if (udpPortIn(name) !== undefined) return "no configured listener has its address";
   if (stored !== undefined) return "no configured path has its file";
   if (facts.family !== AF_UNIX) return "only Unix sockets are taken from a socket unit";

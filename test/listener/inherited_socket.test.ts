@@ -35,7 +35,7 @@ afterEach(() => directory[Symbol.dispose]());
 
 const removed: string[] = [];
 const store = { add: () => {}, remove: (name: string) => void removed.push(name), has: () => true };
-const SILENT = { madeAnew: () => {}, disagrees: () => {}, closed: () => {} };
+const SILENT = { madeAnew: () => {}, disagrees: () => {}, closed: () => {}, leftAlone: () => {} };
 
 function left(): number {
   const fd = check(openSocket(AF_UNIX, SOCK_DGRAM), "open a socket");

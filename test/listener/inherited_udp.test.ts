@@ -44,6 +44,7 @@ function keptWith(...passed: { fd: number; name: string }[]): KeptSockets {
       madeAnew: () => said.push("anew"),
       disagrees: () => said.push("disagrees"),
       closed: (name, reason) => said.push(`closed ${name}: ${reason}`),
+      leftAlone: (fds) => said.push(`left alone ${fds.length}`),
     },
   });
 }

@@ -1,7 +1,15 @@
 // Sockets that were handed over, on real sockets (spec 05 section 9): what is taken, what is made
 // anew, and what becomes of the rest. A descriptor that "was handed over" is a copy here.
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, existsSync, lstatSync, readFileSync, unlinkSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+} from "node:fs";
 import {
   AF_UNIX,
   F_SETFD,
@@ -62,6 +70,7 @@ function keptWith(passed: readonly Passed[], queueLength: number | undefined = Q
       madeAnew: (at, reason) => said.push(`anew ${at}: ${reason}`),
       disagrees: (at, differences) => said.push(`disagrees ${at}: ${differences.join("; ")}`),
       closed: (name, reason) => said.push(`closed ${name}: ${reason}`),
+      leftAlone: (fds) => said.push(`left alone ${fds.length}`),
     },
   });
 }
@@ -220,6 +229,45 @@ describe.skipIf(!IS_LINUX)("KeptSockets.take() of a socket of a unit (Linux)", (
     expect(existsSync(other)).toBe(true);
   });
 });
+
+describe.skipIf(!IS_LINUX)("KeptSockets and numbers that were not handed over (Linux)", () => {
+  test("touches nothing that is no socket, and none of the daemon's own", () => {
+    const file = openSync(directory.at("file"), "w");
+    const own = check(openSocket(AF_UNIX, SOCK_DGRAM), "open a socket");
+    const socket = datagramSocket();
+    const name = nameOf();
+    close(socket);
+    libc.fcntl(file, F_SETFL, 0);
+    const kept = keptWith([
+      { fd: file, name },
+      { fd: own, name: "" },
+      { fd: 4_000, name: "" },
+    ]);
+    kept.closeRest();
+    expect(said).toEqual([`remove ${name}`, "left alone 3"]);
+    expect(flagsOf(file) & O_NONBLOCK).toBe(0);
+    closeSync(file);
+    expect(close(own)).toBe(0);
+  });
+
+  test("closes a second one of a name that was taken, and leaves file and store to the first", () => {
+    const fd = datagramSocket();
+    const second = check(libc.fcntl(fd, F_DUPFD_CLOEXEC, 3), "duplicate it");
+    const name = nameOf();
+    const kept = keptWith([
+      { fd, name },
+      { fd: second, name },
+    ]);
+    const taken = kept.take(wanted());
+    kept.closeRest();
+    expect(said).toEqual([`closed ${name}: no configured path has its file`]);
+    expect(existsSync(path)).toBe(true);
+    if (isTaken(taken)) taken.bound.lock?.release();
+    close(fd);
+  });
+});
+
+const F_DUPFD_CLOEXEC = 1_030;
 
 describe.skipIf(!IS_LINUX)("KeptSockets and the store (Linux)", () => {
   test("stores what was bound, and takes it out when it is closed", () => {
