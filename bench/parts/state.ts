@@ -138,7 +138,7 @@ async function window(
   await delaysOf(daemon);
   const endMs = performance.now() + WINDOW_S * 1_000;
   while (performance.now() < endMs) {
-    if (isChanging) await ask(daemon, '{"v":1,"do":"mute","target":"nobody","for":"1h"}\n');
+    if (isChanging) await ask(daemon, '{"v":1,"do":"mute","all":true,"for":"1h"}\n');
     await Bun.sleep(CHANGE_MS);
     files.add(statSync(state).mtimeMs);
   }
