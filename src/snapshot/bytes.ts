@@ -61,9 +61,9 @@ export class ByteWriter {
     return this.#bytes.subarray(from, to);
   }
 
-  /** A copy of what was written, which is then forgotten. */
+  /** What was written, which is then forgotten: valid until the next write. */
   take(): Uint8Array<ArrayBuffer> {
-    const bytes = this.#bytes.slice(0, this.length);
+    const bytes = this.#bytes.subarray(0, this.length);
     this.length = 0;
     return bytes;
   }
@@ -114,12 +114,14 @@ export class ByteReader {
     return at < 0 ? 0 : this.#view.getFloat64(at, true);
   }
 
-  text(bytesMax: number): string {
+  /** `like`: what it probably is, which makes no new string then. */
+  text(bytesMax: number, like = ""): string {
     const lengthAt = this.#take(2);
     const length = lengthAt < 0 ? 0 : this.#view.getUint16(lengthAt, true);
     if (length > bytesMax) this.fail("a text that is too long");
     const at = this.#take(length);
     if (at < 0 || length === 0) return "";
+    if (isText(like, this.#bytes, at, length)) return like;
     if (isAscii(this.#bytes, at, length)) return this.#buffer.toString("latin1", at, at + length);
     try {
       return this.#decoder.decode(this.#bytes.subarray(at, at + length));
@@ -137,6 +139,15 @@ export class ByteReader {
     this.at = at + count;
     return at;
   }
+}
+
+function isText(text: string, bytes: Uint8Array, from: number, length: number): boolean {
+  if (text.length !== length) return false;
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f || code !== bytes[from + at]!) return false;
+  }
+  return true;
 }
 
 /** Most texts are, and are read in a quarter of the time that a decoder takes. */

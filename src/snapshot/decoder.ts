@@ -25,7 +25,7 @@ export function decodeState(bytes: Uint8Array): DecodedState {
   if (fault !== undefined) return { ok: false, found: fault };
   if (bytes.length > STATE_BYTES_MAX)
     return { ok: false, found: `more than ${STATE_BYTES_MAX} bytes` };
-  const records = new Map<RecordKind, unknown[]>(KINDS.map((kind) => [kind, []]));
+  const records = new Map<RecordKind, object[]>(KINDS.map((kind) => [kind, []]));
   const found = sectionsFault(bytes, records);
   if (found !== undefined) return { ok: false, found };
   const [moment] = records.get("moment") as Moment[];
@@ -48,9 +48,11 @@ export function titleFault(bytes: Uint8Array): string | undefined {
     : `a state of version ${version}, want ${STATE_VERSION}`;
 }
 
+type Records = Map<RecordKind, object[]>;
+
 const KINDS = [...RECORD_KINDS.keys()];
 
-function sectionsFault(bytes: Uint8Array, records: Map<RecordKind, unknown[]>): string | undefined {
+function sectionsFault(bytes: Uint8Array, records: Records): string | undefined {
   let at = TITLE_BYTES;
   for (let expected = 0; ; expected++) {
     const headEnd = at + SECTION_HEAD_BYTES;
@@ -78,7 +80,7 @@ function recordsFault(
   body: Uint8Array,
   kind: RecordKind | undefined,
   count: number,
-  records: Map<RecordKind, unknown[]>,
+  records: Records,
 ): string | undefined {
   if (kind === undefined) return "records of an unknown kind";
   const { form, countMax } = RECORD_KINDS.get(kind)!;
@@ -86,7 +88,7 @@ function recordsFault(
   if (into.length + count > countMax) return `more than ${countMax} records of kind ${kind}`;
   const reader = new ByteReader(body);
   for (let record = 0; record < count; record++) {
-    const values = form.get(reader);
+    const values = form.get(reader, into.at(-1));
     if (reader.fault !== undefined) return `${reader.fault} (${kind})`;
     into.push(values);
   }

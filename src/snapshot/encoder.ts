@@ -28,7 +28,7 @@ export class StateEncoder {
     this.#rows = rows[Symbol.iterator]();
   }
 
-  /** The next bytes of the file; undefined = that was all. */
+  /** The next bytes of the file, valid until the next call; undefined = that was all. */
   next(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#phase === "over") return undefined;
     if (this.#phase === "title") {

@@ -7,8 +7,8 @@ interface Field<Value> {
   /** Bytes that it takes at most. */
   readonly bytesMax: number;
   put(out: ByteWriter, value: Value): void;
-  /** What is out of its range is a fault of the reader. */
-  get(from: ByteReader): Value;
+  /** What is out of its range is a fault of the reader. `before`: of the record before it. */
+  get(from: ByteReader, before?: Value): Value;
 }
 
 /** Far beyond every uptime, and exact enough: 292 years. */
@@ -64,7 +64,7 @@ export function text(bytesMax: number): Field<string> {
   return {
     bytesMax: 2 + bytesMax,
     put: (out, value) => out.text(value, bytesMax),
-    get: (from) => from.text(bytesMax),
+    get: (from, before) => from.text(bytesMax, before),
   };
 }
 
@@ -73,9 +73,9 @@ export function list<Value>(item: Field<Value>, countMax: number): Field<readonl
   return {
     bytesMax: 4 + countMax * item.bytesMax,
     put: (out, values) => {
-      const kept = values.slice(-countMax);
-      out.u32(kept.length);
-      for (const value of kept) item.put(out, value);
+      const first = Math.max(0, values.length - countMax);
+      out.u32(values.length - first);
+      for (let at = first; at < values.length; at++) item.put(out, values[at]!);
     },
     get: (from) => {
       const count = within(from, from.u32(), countMax);
@@ -93,21 +93,34 @@ type Table<Values> = { readonly [Name in keyof Values]: Field<Values[Name]> };
 
 export class RecordForm<Values extends object> {
   readonly bytesMax: number;
-  readonly #fields: readonly (readonly [keyof Values, Field<Values[keyof Values]>])[];
+  readonly #names: readonly (keyof Values)[];
+  readonly #fields: readonly Field<Values[keyof Values]>[];
 
   constructor(table: Table<Values>) {
     const names = Object.keys(table) as (keyof Values)[];
-    this.#fields = names.map((name) => [name, table[name]] as const);
-    this.bytesMax = this.#fields.reduce((sum, [, { bytesMax }]) => sum + bytesMax, 0);
+    this.#names = names;
+    this.#fields = names.map((name) => table[name]);
+    this.bytesMax = this.#fields.reduce((sum, { bytesMax }) => sum + bytesMax, 0);
   }
 
   put(out: ByteWriter, values: Values): void {
-    for (const [name, field] of this.#fields) field.put(out, values[name]);
+    const names = this.#names;
+    const fields = this.#fields;
+    for (let at = 0; at < fields.length; at++) fields[at]!.put(out, values[names[at]!]);
   }
 
-  get(from: ByteReader): Values {
-    const values: Partial<Values> = {};
-    for (const [name, field] of this.#fields) values[name] = field.get(from);
+  /**
+   * `before`: the record before it, which most records are much like. A copy of it has room for all
+   * fields at once, and its texts are taken over.
+   */
+  get(from: ByteReader, before?: Values): Values {
+    const names = this.#names;
+    const fields = this.#fields;
+    const values: Partial<Values> = { ...before };
+    for (let at = 0; at < fields.length; at++) {
+      const name = names[at]!;
+      values[name] = fields[at]!.get(from, before?.[name]);
+    }
     return values as Values;
   }
 }

@@ -241,7 +241,7 @@ export type StateRow = {
 interface AnyForm {
   readonly bytesMax: number;
   put(out: ByteWriter, values: object): void;
-  get(from: ByteReader): object;
+  get(from: ByteReader, before?: object): object;
 }
 
 interface Kind {

@@ -3,6 +3,7 @@
 // beside the loop. A failure keeps the old file, and is tried again.
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { FileCalls } from "../files/append_file.ts";
+import { Chunks } from "./chunks.ts";
 import { StateEncoder } from "./encoder.ts";
 import { STATE_BYTES_MAX } from "./format.ts";
 import type { StateRow } from "./records.ts";
@@ -28,6 +29,7 @@ interface StateWriterOptions {
 
 export class StateWriter {
   readonly #options: StateWriterOptions;
+  readonly #chunks = new Chunks();
   #writing: StateWriting | undefined;
   /** When something changed first since the last writing began; NaN = nothing has. */
   #changedNs = Number.NaN;
@@ -109,7 +111,8 @@ export class StateWriter {
     const { path, calls, rows, bytesMax = STATE_BYTES_MAX } = this.#options;
     this.#writingNs = this.#changedNs;
     this.#changedNs = Number.NaN;
-    return new StateWriting(new StateEncoder(rows(isFinal)), { path, calls, bytesMax });
+    const encoder = new StateEncoder(rows(isFinal));
+    return new StateWriting(encoder, { path, calls, bytesMax, chunks: this.#chunks });
   }
 
   #take({ isDone, error, sizeBytes }: StateWriting): void {

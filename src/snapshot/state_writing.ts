@@ -2,15 +2,15 @@
 // order beside the loop. It ends with the new file in its place, or with the old one as it was.
 import type { FileCalls } from "../files/append_file.ts";
 import { ReplacedFile } from "../files/replaced_file.ts";
+import type { Chunk, Chunks } from "./chunks.ts";
 import type { StateEncoder } from "./encoder.ts";
-
-/** Encoded bytes that wait for a slow disk. */
-const WAITING_BYTES_MAX = 256 * 1_024;
 
 interface WritingOptions {
   readonly path: string;
   readonly calls: FileCalls;
   readonly bytesMax: number;
+  /** Of no other writing that is under way. */
+  readonly chunks: Chunks;
 }
 
 export class StateWriting {
@@ -20,7 +20,6 @@ export class StateWriting {
   /** The last of the file operations that are under way, one after the other. */
   #last: Promise<void>;
   #stepsLeft = 0;
-  #waitingBytes = 0;
   #isEncoded = false;
   /** The new file is in its place, and on the disk. */
   isDone = false;
@@ -32,6 +31,7 @@ export class StateWriting {
     this.#encoder = encoder;
     this.#options = options;
     this.#last = Promise.resolve();
+    options.chunks.reset();
     this.#then(async () => {
       this.#file = await ReplacedFile.begin(options.path, options.calls);
     });
@@ -43,13 +43,16 @@ export class StateWriting {
 
   /** True if a slice may be encoded: not too much waits for the disk. */
   get wantsSlice(): boolean {
-    return !this.#isEncoded && !this.isOver && this.#waitingBytes < WAITING_BYTES_MAX;
+    return !this.#isEncoded && !this.isOver && this.#options.chunks.filling !== undefined;
   }
 
   /** Encodes the next slice; after the last one the file is put in its place. */
   slice(): void {
+    const { chunks, bytesMax } = this.#options;
     const bytes = this.#encoder.next();
+    const chunk = chunks.filling!;
     if (bytes === undefined) {
+      if (chunk.length > 0) this.#send();
       this.#isEncoded = true;
       this.#then(async () => {
         await this.#file!.commit();
@@ -57,10 +60,13 @@ export class StateWriting {
       });
       return;
     }
-    this.#waitingBytes += bytes.length;
     this.sizeBytes += bytes.length;
-    if (this.sizeBytes > this.#options.bytesMax) this.#giveUp();
-    else this.#then(() => this.#write(bytes));
+    if (this.sizeBytes > bytesMax) {
+      this.#giveUp();
+      return;
+    }
+    chunk.add(bytes);
+    if (chunk.isFull) this.#send();
   }
 
   /** When what is under way now is over. */
@@ -75,9 +81,14 @@ export class StateWriting {
     await this.#last;
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
-    await this.#file!.write(bytes);
-    this.#waitingBytes -= bytes.length;
+  #send(): void {
+    const chunk = this.#options.chunks.leave();
+    this.#then(() => this.#write(chunk));
+  }
+
+  async #write(chunk: Chunk): Promise<void> {
+    await this.#file!.write(chunk.content());
+    this.#options.chunks.back(chunk);
   }
 
   #giveUp(): void {

@@ -109,7 +109,7 @@ describe("StateWriter", () => {
     using fixture = new Fixture();
     fixture.count = 5_000;
     fixture.writer.changed(0);
-    // Without the disk there is room for title, moment, and eight sections of members.
+    // Without the disk there is room for title, moment, and sixteen sections of members.
     fixture.writer.maintain(0);
     let slices = 0;
     for (; fixture.writer.nextDeadlineNs() < Number.POSITIVE_INFINITY; slices++) {
@@ -118,7 +118,7 @@ describe("StateWriter", () => {
       fixture.nowNs = dueNs;
       fixture.writer.maintain(dueNs);
     }
-    expect(slices).toBe(10);
+    expect(slices).toBe(18);
     await fixture.run();
     expect(fixture.state().member).toHaveLength(5_000);
   });

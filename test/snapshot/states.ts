@@ -128,7 +128,7 @@ export function sectionsOf(state: State): Uint8Array[] {
   const encoder = new StateEncoder(rowsOf(state));
   const sections: Uint8Array[] = [];
   for (let bytes = encoder.next(); bytes !== undefined; bytes = encoder.next())
-    sections.push(bytes);
+    sections.push(bytes.slice());
   return sections;
 }
 

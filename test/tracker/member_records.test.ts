@@ -22,7 +22,7 @@ const NAMES = {
 
 /** What comes out of the state file of `before`, by pid. */
 function recordsOf(before: Harness): MemberRecord[] {
-  const member = [...memberRecords(before.tracker.table, NAMES)];
+  const member = Array.from(memberRecords(before.tracker.table, NAMES), (one) => ({ ...one }));
   const decoded = decodeState(bytesOf({ ...EMPTY, member }));
   if (!decoded.ok) throw new Error(decoded.found);
   return [...decoded.state.member].sort((a, b) => a.pid - b.pid);
