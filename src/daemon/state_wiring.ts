@@ -130,8 +130,11 @@ function restore(state: State, parts: Parts, config: Config): RestoredState {
   );
   for (const { slot, member } of restored.members) {
     const identity = identityOf(member.record);
-    // Who is unknown and can be looked at is looked at like one that has come just now.
-    if (identity !== undefined || member.record.origin !== ORIGIN_KERNEL_ATTESTED)
+    // Who is unknown and can be looked at is looked at like one that has come just now. One without
+    // a start time had ended when it came, and that it came was said.
+    const { origin, generation } = member.record;
+    const canBeLookedAt = origin === ORIGIN_KERNEL_ATTESTED && !Number.isNaN(generation);
+    if (identity !== undefined || !canBeLookedAt)
       identification.restore(slot, identity, now.observerNs);
     // It goes by the name of its agent whether a mute holds it still.
     const { held, isStalled } = member.record;

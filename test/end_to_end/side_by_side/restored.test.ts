@@ -96,6 +96,29 @@ describe.concurrent.skipIf(!IS_LINUX)("a daemon after one that was killed", () =
 });
 
 test.concurrent.skipIf(!IS_LINUX)(
+  "a restart does not say again that somebody came who was gone by then",
+  async () => {
+    using directory = new TemporaryDirectory();
+    const config = CONFIG.replace('"1s"', '"600s"');
+    await using before = await DaemonProcess.start({ config, directory: directory.path });
+    // It is gone when its beat is read: nobody can say when it started.
+    before.signal("SIGSTOP");
+    await runCommand([...PROGRAM, "beat", "--socket", before.socket]);
+    before.signal("SIGCONT");
+    await until("it to be told", () => before.saying("member came").length === 1);
+    expect(await before.stop()).toBe(0);
+    await using after = await DaemonProcess.start({ config, directory: directory.path });
+    expect(after.saying("state restored")[0]!.fields.get("members")).toBe("1");
+    await using agents = new MortalAgents(after.socket);
+    const living = await agents.start();
+    await until("a newcomer to be told", () => after.saying("member came").length > 0);
+    expect(after.saying("member came").map(({ fields }) => fields.get("pid"))).toEqual([
+      `${living.pid}`,
+    ]);
+  },
+);
+
+test.concurrent.skipIf(!IS_LINUX)(
   "a restart does not make recordings of a secure sender new again",
   async () => {
     using directory = new TemporaryDirectory();
