@@ -2,6 +2,7 @@
 // explanations, and names of users and groups.
 import type { ExpectedAgents } from "../agents/expected_agents.ts";
 import type { Act } from "../events/act.ts";
+import type { CutOffMembers } from "../observer/cut_off.ts";
 import type { ObserverClock } from "../observer/clock.ts";
 import type { Observer } from "../observer/observer.ts";
 import { nowGeneration } from "../processes/generation.ts";
@@ -47,6 +48,7 @@ interface AskerOptions {
   readonly notes: StallNotes;
   readonly gone: GoneMembers;
   readonly recordAct: (act: Act) => void;
+  readonly cutOff: CutOffMembers | undefined;
   /** Unix time of observer time 0, in ms. */
   readonly unixMsAtStart: () => number;
 }

@@ -340,8 +340,8 @@ export class Daemon {
       writerDeadline(stdout),
       writerDeadline(stderr),
     );
-    const { ends, beatRates, guardReports, fdStore } = this.#parts;
-    deadlines.add(ends, this.#socketWatch, this.#writers, beatRates, guardReports, fdStore);
+    const { ends, beatRates, guardReports, fdStore, cutOff } = this.#parts;
+    deadlines.add(ends, this.#socketWatch, this.#writers, beatRates, guardReports, fdStore, cutOff);
     deadlines.add(makeGuardEvidence(this.#parts));
     deadlines.add(this.#notify, this.#hardwareWatchdog, this.#selfBeatSender, this.#lastSeen);
     deadlines.add(this.#state);

@@ -8,6 +8,8 @@ import type { Mute } from "../agents/mutes.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { NS_PER_MS, NS_PER_S, wholeMsFromNs } from "../base/time.ts";
+import type { Stall } from "../events/stall.ts";
+import type { CutOffMembers } from "../observer/cut_off.ts";
 import type { Observer } from "../observer/observer.ts";
 import { machineLoad } from "../processes/machine_load.ts";
 import type { Recovery } from "../recovery/recovery.ts";
@@ -17,6 +19,7 @@ import type { EventLog } from "../view/event_log.ts";
 import type { EventView } from "../view/event_view.ts";
 import type {
   DoneRow,
+  ExplainedMember,
   ExplainView,
   MassSilence,
   NextRow,
@@ -24,7 +27,7 @@ import type {
 } from "../view/explain_view.ts";
 import type { GoneMember, GoneMembers } from "../view/gone_members.ts";
 import type { Found, MemberSearch, Unfound } from "../view/member_search.ts";
-import type { StallNotes } from "../view/stall_notes.ts";
+import type { StallNote, StallNotes } from "../view/stall_notes.ts";
 import type { MuteView } from "../view/status_view.ts";
 import { doneRows, nextOfBeating, nextOfGuarded, nextOfStalled } from "./explained_acts.ts";
 import { MemberReader, type ProcessFacts } from "./explained_member.ts";
@@ -44,6 +47,7 @@ interface ExplainingOptions {
   readonly strangers: Pick<Strangers, "view">;
   readonly processes: ProcessFacts;
   readonly live: LiveConfig;
+  readonly cutOff?: Pick<CutOffMembers, "mayBe" | "isHeld" | "isBefore"> | undefined;
   readonly expectedOf: (agent: number) => number;
   readonly nowNs: () => number;
   /** Unix time of observer time 0, in ms. */
@@ -144,7 +148,7 @@ export class Explaining {
     const options = { recovery, forgetAfterNs, guard, time };
     const isHeld = guard !== undefined && guarded!.isHeld(stall.key);
     const asked = { stall, facts, address, note, isStalled, ended, isGone: false };
-    const member = reader.member(asked);
+    const member = { ...reader.member(asked), ...this.#cutOffField(slot, asked) };
     const since = note === undefined ? null : time(note.sinceNs);
     const done = note === undefined ? [] : doneRows(note, history, live.current.recovery, time);
     return {
@@ -172,6 +176,17 @@ export class Explaining {
           ? runbookOf(member.verdict?.verdict ?? "unknown", done)
           : "",
     };
+  }
+
+  #cutOffField(
+    slot: number,
+    { stall, note }: { readonly stall: Stall; readonly note: StallNote | undefined },
+  ): Pick<ExplainedMember, "cut_off"> {
+    const { cutOff } = this.#options;
+    // A stall that lasts since before the start has another reason.
+    const isOlder = note !== undefined && cutOff?.isBefore(note.sinceNs) === true;
+    if (isOlder || cutOff?.mayBe(stall) !== true) return {};
+    return { cut_off: cutOff.isHeld(slot) ? "held" : "silent" };
   }
 
   /** Of one that has left the table. */

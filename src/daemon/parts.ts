@@ -16,6 +16,7 @@ import { ProcReader } from "../processes/proc_reader.ts";
 import { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { AgentRows } from "../metrics/agent_rows.ts";
 import { Metrics, type MetricsOptions } from "../metrics/metrics.ts";
+import type { CutOffMembers } from "../observer/cut_off.ts";
 import { ObserverClock } from "../observer/clock.ts";
 import { Identification } from "../observer/identification.ts";
 import { Guard } from "../observer/guard.ts";
@@ -41,6 +42,7 @@ import { FilterReports } from "./filter_reports.ts";
 import { loadedCounters } from "./loaded_config.ts";
 import { LiveConfig, type ReadPlaces } from "./live_config.ts";
 import { makeKept } from "./kept_wiring.ts";
+import { makeCutOff } from "./cut_off_wiring.ts";
 import { Later } from "./later.ts";
 import { Log } from "./log.ts";
 import { pageScope } from "./page_scope.ts";
@@ -114,6 +116,8 @@ export interface Parts extends AskerParts {
   /** Undefined = ends are not followed. */
   readonly ends: MemberEnds | undefined;
   readonly stateSeen: StateSeen;
+  /** Undefined = started without a configuration file. */
+  readonly cutOff: CutOffMembers | undefined;
   /** Sockets that outlive the process. */
   readonly kept: KeptSockets;
   /** Undefined = there is no service manager. */
@@ -199,6 +203,7 @@ export function makeParts(options: PartsOptions): Parts {
     nowNs: () => clock.lastNs,
     wallMs: Date.now,
     isMuted: (member) => muting.isMuted(member),
+    mayBeCutOff: (stall) => cutOff?.mayBe(stall) === true,
     namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
   });
   const muting: Muting = new Muting({
@@ -279,6 +284,7 @@ export function makeParts(options: PartsOptions): Parts {
     ruleOf: (slot) => live.current.agents[observer.tracker.slots.rule[slot]!],
   });
   if (ends !== undefined) metrics.show(ends.counters);
+  const cutOff = ends && makeCutOff(observer.tracker, ends, spares);
   const rubbish = new RubbishWatch({
     listeners: observer.listeners,
     thresholdNs: shortestThresholdNs(config),
@@ -295,7 +301,7 @@ export function makeParts(options: PartsOptions): Parts {
   const { recordAct } = options;
   const askers = makeAskerParts({
     ...{ observer, recovery, muting, expected, refusals, processes, live, log, clock },
-    ...{ events, feed, notes, gone, recordAct, unixMsAtStart },
+    ...{ events, feed, notes, gone, recordAct, unixMsAtStart, cutOff },
   });
   const told = { log, reports, rubbish, refusals };
   const agentRows = agentPage?.rows;
@@ -306,6 +312,7 @@ export function makeParts(options: PartsOptions): Parts {
     orphans,
     runner,
     ends,
+    cutOff,
     expected,
     muting,
     pauseCause,

@@ -38,6 +38,11 @@ import { PauseReports } from "./pause_reports.ts";
 import { SharedPidReports } from "./shared_pid_reports.ts";
 import type { Returned, TickReports } from "./tick.ts";
 
+/** Of one that runs and was not heard since the start. */
+const CUT_OFF_HINT =
+  "it has not beaten since the daemon made its sockets anew: its client may hold a dead " +
+  "connection, and should connect again when a send fails";
+
 interface ReportsOptions {
   readonly log: Log;
   readonly listenerNames: readonly string[];
@@ -52,6 +57,8 @@ interface ReportsOptions {
   readonly gone?: GoneMembers;
   /** Its lines are for debugging; undefined = nobody is muted. */
   readonly isMuted?: (member: Mutable) => boolean;
+  /** It may be silent because the daemon made its sockets anew; undefined = nobody is. */
+  readonly mayBeCutOff?: (stall: Stall) => boolean;
   /** Says why nobody could be heard; undefined = nobody asks. */
   readonly pauseCause?: PauseCause | undefined;
   /** A conflict of two known namespaces: strict mode ends the program. */
@@ -104,6 +111,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
     else this.#untold.delete(stall.key);
     if (!this.#mayWrite(isMuted)) return;
     const { log, listenerNames, agentName } = this.#options;
+    const isHung = stall.verdict?.verdict === "hung";
     log[isMuted ? "debug" : "warn"]("agent stalled", {
       ...memberFields(agentName(stall.agent), stall.pid),
       ...verdictFields(stall.verdict),
@@ -117,6 +125,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
       ...unprovenField(stall),
       ...refusedFields(stall.refused),
       ...mutedField(isMuted),
+      hint: isHung && this.#options.mayBeCutOff?.(stall) === true ? CUT_OFF_HINT : undefined,
     });
   }
 

@@ -141,7 +141,18 @@ function restore(state: State, parts: Parts, config: Config): RestoredState {
     if (held !== "" && isStalled)
       recovery.held.restore(observer.silence.stalls.rowOf(slot, now.observerNs), held === "told");
   }
+  const alive = restored.members.filter(({ member }) => !member.diedUnseen);
+  const slots = alive.map(({ slot }) => slot);
+  parts.cutOff?.begin(slots, madeAnew(parts, config), now.observerNs);
   return restored;
+}
+
+/** The numbers of the listeners to which whoever was connected no longer is. */
+function madeAnew({ kept }: Parts, { listeners }: Config): ReadonlySet<number> {
+  const numbers = listeners.flatMap((one, number) =>
+    one.kind === "unix" && !kept.tookOver(one.path) ? [number] : [],
+  );
+  return new Set(numbers);
 }
 
 /** Who it was; undefined = that was not known. */

@@ -217,6 +217,7 @@ export class DeadlineLanes {
     for (let slot = this.graces.top; slot >= 0 && count < slotsMax; slot = this.graces.top) {
       if (graceEndNs[slot]! > awakeNs) break;
       this.graces.remove(slot);
+      if (this.lateOf(slot) === Number.POSITIVE_INFINITY) this.#slots.lane[slot]! %= LANES;
       this.#linkSilent(slot);
       count += 1;
     }

@@ -15,6 +15,7 @@ import { LookOrder } from "./look_order.ts";
 import { isShared } from "./member_key.ts";
 import type { Newcomers } from "./newcomers.ts";
 import { RemovedPids } from "./removed_pids.ts";
+import type { RestoredGate } from "./restored_gate.ts";
 import {
   SLOT_ENDED,
   SLOT_HAS_REGULAR_NONCE,
@@ -65,6 +66,8 @@ export class SlotTable {
   readonly removed: RemovedPids;
   /** Pids that got a slot since they were taken; undefined = that is not noted. */
   newcomers: Newcomers | undefined = undefined;
+  /** Asked of those that are due; undefined = no member came back that may be held. */
+  restoredGate: RestoredGate | undefined = undefined;
   /** Undefined = nobody keeps an account of beats. */
   agentBeats: AgentBeats | undefined = undefined;
   /** The threshold of a member that is new. */
@@ -155,6 +158,19 @@ export class SlotTable {
     this.slots.flags[slot]! |= SLOT_ENDED;
     this.agents.ended(this.slots.agent[slot]!);
     this.lanes.ended(slot);
+    // It is judged at once.
+    if (this.endDeferral(slot)) this.lanes.graces.push(slot);
+  }
+
+  /**
+   * It has beaten or ended: what it was held for by the gate of restored members is over. True if
+   * it was, and now waits for no deadline.
+   */
+  endDeferral(slot: number): boolean {
+    if (this.restoredGate?.isHeld(slot) !== true) return false;
+    this.lanes.graces.remove(slot);
+    this.slots.graceEndNs[slot] = Number.NEGATIVE_INFINITY;
+    return true;
   }
 
   /** The stall of `slot` is surfaced: it waits for no deadline until its next beat. */

@@ -1,6 +1,7 @@
 // Who fell silent (spec 03 section 6.1): takes the slots whose deadline has passed out of their
 // lanes, the longest silence first, and hands each to the sink, unless a stranger has its pid by
 // now.
+import { THRESHOLDS_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { saturatingSub } from "../base/saturating.ts";
@@ -91,6 +92,12 @@ export class StallScan {
       // It may have another threshold by now, or a grace.
       const head = this.#headSilentFor(row, nowNs, isOwn ? thresholds[row]! : thresholdNs);
       if (head !== slot || lanes.isInGrace(slot, nowNs)) continue;
+      const fromNs = this.#table.restoredGate?.judgedFromNs(slot, nowNs) ?? nowNs;
+      if (Number.isNaN(fromNs)) break;
+      if (fromNs > nowNs) {
+        this.#defer(slot, fromNs);
+        continue;
+      }
       if (this.#judge(slot, nowNs, sink)) taken += 1;
     }
     return taken;
@@ -112,6 +119,16 @@ export class StallScan {
       sink.onStall(slot);
     }
     return true;
+  }
+
+  /** It is late, and waits for `untilNs` as for the end of a grace. */
+  #defer(slot: number, untilNs: number): void {
+    this.#movesLeft -= 1;
+    const { slots, lanes } = this.#table;
+    lanes.unlink(slot);
+    slots.lane[slot] = lanes.lateRowOf(slots.lane[slot]! % THRESHOLDS_MAX);
+    slots.graceEndNs[slot] = lanes.pauses.awakeNs(untilNs);
+    lanes.graces.push(slot);
   }
 
   // The end of its process was reported: that says more.

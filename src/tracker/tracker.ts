@@ -363,6 +363,7 @@ export class Tracker {
     slots.flags[slot]! &= ~SLOT_BEAT_ONCE;
     slots.forgetRefusals(slot);
     this.table.storeBeat(datagram);
+    this.table.endDeferral(slot);
     this.table.lanes.beat(slot, datagram.nowNs);
   }
 

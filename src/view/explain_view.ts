@@ -57,6 +57,11 @@ export interface ExplainedMember {
   readonly refused: readonly { readonly reason: string; readonly count: number }[];
   readonly who: WhoView;
   readonly proof: ProofView;
+  /**
+   * It was not heard since the daemon made its sockets anew, and may hold a dead connection;
+   * "held": its process runs, so it is not judged yet.
+   */
+  readonly cut_off?: "held" | "silent";
 }
 
 export interface ExplainedVerdict {

@@ -20,6 +20,7 @@ const REFUSED = { ...outcomeOf("refused"), recoveryId: 0 };
 class Subject {
   readonly lines: string[] = [];
   readonly conflicts: string[] = [];
+  readonly cutOff = new Set<number>();
   nowNs = 50 * NS_PER_S;
   readonly reports = new Reports({
     log: new Log({
@@ -35,6 +36,7 @@ class Subject {
     agentName: (number) => (number === 9 ? "worker@3" : ""),
     nowNs: () => this.nowNs,
     wallMs: () => 0,
+    mayBeCutOff: ({ pid }) => this.cutOff.has(pid),
     namespaceConflict: (pid, inode) => this.conflicts.push(`${pid} in ${inode}`),
   });
 
@@ -104,6 +106,21 @@ describe("stalls and returns", () => {
     ];
     reports.stalled(stallOf({ refused }));
     expect(lines[0]).toEndWith(' refused_beats=13 refused_because="out_of_order 12, pid 1"');
+  });
+
+  test("a stall of one that hangs tells that its connection may be dead, and no other does", () => {
+    const hungVerdict = { ...NOTHING_FOUND, verdict: "hung" } as const;
+    const stopped = { ...NOTHING_FOUND, verdict: "stopped" } as const;
+    const { reports, lines, cutOff } = new Subject();
+    cutOff.add(42);
+    reports.stalled(stallOf({ pid: 42, verdict: hungVerdict }));
+    reports.stalled(stallOf({ pid: 42, verdict: stopped }));
+    reports.stalled(stallOf({ pid: 43, verdict: hungVerdict }));
+    expect(lines.map((line) => line.includes("may hold a dead connection"))).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   test("a late member is told at info, with its late and its threshold", () => {

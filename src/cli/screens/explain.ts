@@ -99,6 +99,7 @@ function stateSentence(view: ExplainView): string {
   const { state, rule, member, expected, next } = view;
   if (member === null)
     return state === "new" && expected !== null ? "None of it beats yet." : "It has no member.";
+  if (member.cut_off === "held") return "It is silent, and its process runs: not judged yet.";
   if (member.verdict !== null) return "Its process is gone, and its threshold is not over.";
   if (state === "critical" || state === "degraded") return "It says so itself.";
   const guard = next.find((row) => row.what === "guard_ends");

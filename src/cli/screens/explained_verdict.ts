@@ -24,6 +24,11 @@ const STATE_WORDS: Readonly<Record<string, string>> = {
   I: "idle",
 };
 
+const CUT_OFF = [
+  "it has not beaten since the daemon made its sockets anew: its client may hold a dead",
+  "connection, and should connect again when a send fails",
+];
+
 export function verdictText(view: ExplainView, times: Times): string[] {
   const { member } = view;
   if (member === null)
@@ -37,6 +42,8 @@ export function verdictText(view: ExplainView, times: Times): string[] {
     const isHeld = view.next.some(({ what }) => what === "guard_ends");
     if (isHeld) return [`none yet: ${silence}, held by the guard`];
     if (verdict !== null) return [`none yet: ${howText(verdict, times)}; ${silence}`];
+    if (member.cut_off === "held")
+      return [`none yet: ${silence}, but its process runs`, ...CUT_OFF];
     // Silence of a pause, or of a time without a daemon, is none of its own.
     return isOverdue(view)
       ? [`none yet: ${silence}, of which not all counts: the observer was away`]
@@ -144,6 +151,7 @@ export function evidenceLines(view: ExplainView, times: Times): string[] {
     ...massLines(view),
     ...(verdict === null ? [] : processLines(verdict)),
     ...lastBeatLines(view, times),
+    ...(verdict?.verdict === "hung" && member.cut_off !== undefined ? CUT_OFF : []),
     ...(verdict === null ? [] : killLines(verdict, times)),
   ];
 }

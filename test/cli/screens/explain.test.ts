@@ -58,6 +58,14 @@ describe("of one that is not stalled", () => {
     expect(printed).not.toContain("beats");
   });
 
+  test("and may hold a dead connection since a restart it is said to be held for that", () => {
+    const held = { ...member!, silence_ms: 5_400, cut_off: "held" } as const;
+    const printed = explainScreen({ ...beating, state: "late", member: held }, terminal(120));
+    expect(printed).toContain("It is silent, and its process runs: not judged yet.");
+    expect(printed).toContain("none yet: silent for 5.4s of 5s, but its process runs");
+    expect(printed).toContain("its client may hold a dead");
+  });
+
   test("and is silent for longer than its threshold it is said why", () => {
     const silent: ExplainView = { ...beating, member: { ...member!, silence_ms: 5_400 } };
     const printed = explainScreen(silent, terminal(120));

@@ -1,0 +1,161 @@
+// Members that may hold a dead connection (spec 18 section 6.1): they beat to a socket of the
+// daemon before this one, and this one had to make it anew. A client that connected once and does
+// not connect again sends into nothing for ever, although it lives. So one that is silent because
+// of that gets more time, as long as its process shows that it runs; one that does not move is
+// judged after one threshold like every other.
+import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
+import type { RestoredGate } from "../tracker/restored_gate.ts";
+import type { Stall } from "../events/stall.ts";
+import type { Tracker } from "../tracker/tracker.ts";
+
+/** Nobody is held for longer after the start. */
+const HELD_NS_MAX = 10 * NS_PER_S;
+/** Looks at processes take so long of a judge point, and first readings so long of a turn. */
+const LOOKS_NS_MAX = NS_PER_MS;
+
+interface RunReader {
+  /** It is this process, and not over, stopped, traced or frozen. */
+  mayRun(pid: number, generation: number): boolean;
+  /** Changes if it has run; NaN = that is kept from us. */
+  runsOf(pid: number): number;
+}
+
+interface CutOffOptions {
+  readonly tracker: Tracker;
+  readonly reader: RunReader;
+  /** A monotonic clock for durations, in ns. */
+  readonly monotonicNs: () => number;
+}
+
+interface Reading {
+  /** NaN = it was not read yet. */
+  runs: number;
+  /** It is known to have run since then. */
+  movedNs: number;
+  isHeld: boolean;
+}
+
+export class CutOffMembers implements RestoredGate {
+  readonly #options: CutOffOptions;
+  /** When this daemon began to listen, if members of the one before it came back. */
+  #startNs = Number.NEGATIVE_INFINITY;
+  #endNs = Number.NEGATIVE_INFINITY;
+  #listeners: ReadonlySet<number> = new Set();
+  /** By the keys of those that may be held. */
+  readonly #readings = new Map<number, Reading>();
+  /** Keys without a first reading, the next one last. */
+  #unread: number[] = [];
+  /** Of the judge point at `#judgeNs`, the time that looks took. */
+  #usedNs = 0;
+  #judgeNs = Number.NaN;
+
+  constructor(options: CutOffOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The members of `slots` came back at `startNs`, with their thresholds; the sockets of the
+   * `listeners`, by number, were made anew.
+   */
+  begin(slots: readonly number[], listeners: ReadonlySet<number>, startNs: number): void {
+    const { tracker } = this.#options;
+    this.#startNs = startNs;
+    this.#endNs = startNs + HELD_NS_MAX;
+    this.#listeners = listeners;
+    for (const slot of slots) {
+      const isShort = tracker.thresholdOf(slot) < HELD_NS_MAX;
+      if (!isShort || tracker.slots.isLatched(slot) || tracker.slots.hasEnded(slot)) continue;
+      if (!this.#isCutOff(tracker.slots.origin[slot]!, tracker.slots.listener[slot]!)) continue;
+      this.#readings.set(tracker.slots.key[slot]!, {
+        runs: Number.NaN,
+        movedNs: startNs,
+        isHeld: false,
+      });
+    }
+    if (this.#readings.size === 0) return;
+    // Who has been silent for the longest comes first in both.
+    this.#unread = [...this.#readings.keys()].reverse();
+    tracker.table.restoredGate = this;
+  }
+
+  /** Nothing of it was heard since this daemon began, and its connection may be dead. */
+  mayBe({ origin, listener, lastNs }: Pick<Stall, "origin" | "listener" | "lastNs">): boolean {
+    return this.isBefore(lastNs) && this.#isCutOff(origin, listener);
+  }
+
+  isBefore(ns: number): boolean {
+    return ns < this.#startNs;
+  }
+
+  /** The member of `slot` is silent for its threshold, and is held because it runs. */
+  isHeld(slot: number): boolean {
+    const { slots, table } = this.#options.tracker;
+    const isHeld = this.#readings.get(slots.key[slot]!)?.isHeld === true;
+    return isHeld && this.isBefore(slots.lastNs[slot]!) && table.lanes.graces.has(slot);
+  }
+
+  judgedFromNs(slot: number, nowNs: number): number {
+    const { slots } = this.#options.tracker;
+    const reading = this.#readings.get(slots.key[slot]!);
+    if (reading === undefined || nowNs >= this.#endNs) return nowNs;
+    if (!this.isBefore(slots.lastNs[slot]!) || slots.hasEnded(slot)) return nowNs;
+    if (this.#judgeNs !== nowNs) this.#usedNs = 0;
+    this.#judgeNs = nowNs;
+    if (this.#usedNs >= LOOKS_NS_MAX) return Number.NaN;
+    const untilNs = this.#look(slot, reading, nowNs);
+    reading.isHeld = untilNs > nowNs;
+    return untilNs;
+  }
+
+  #look(slot: number, reading: Reading, nowNs: number): number {
+    const { tracker, reader, monotonicNs } = this.#options;
+    const { slots } = tracker;
+    const beganNs = monotonicNs();
+    const pid = slots.pid[slot]!;
+    const runs = reader.mayRun(pid, slots.generation[slot]!) ? reader.runsOf(pid) : Number.NaN;
+    this.#usedNs += monotonicNs() - beganNs;
+    if (Number.isNaN(runs)) return nowNs;
+    if (runs !== reading.runs) {
+      reading.runs = runs;
+      reading.movedNs = nowNs;
+    }
+    // An agent may run as seldom as once in a threshold.
+    const thresholdNs = tracker.thresholdOf(slot);
+    return Math.min(reading.movedNs + thresholdNs, nowNs + thresholdNs / 2, this.#endNs);
+  }
+
+  nextDeadlineNs(): number {
+    if (this.#unread.length > 0) return Number.NEGATIVE_INFINITY;
+    return this.#readings.size > 0 ? this.#endNs : Number.POSITIVE_INFINITY;
+  }
+
+  /** First readings are taken in the turns after the start. */
+  maintain(nowNs: number): void {
+    if (this.#readings.size === 0) return;
+    if (nowNs >= this.#endNs) {
+      this.#readings.clear();
+      this.#unread = [];
+      this.#options.tracker.table.restoredGate = undefined;
+      return;
+    }
+    const { monotonicNs } = this.#options;
+    const endNs = monotonicNs() + LOOKS_NS_MAX;
+    while (this.#unread.length > 0 && monotonicNs() < endNs) this.#read(this.#unread.pop()!, nowNs);
+  }
+
+  #read(key: number, nowNs: number): void {
+    const { tracker, reader } = this.#options;
+    const slot = tracker.slotOf(key);
+    const reading = this.#readings.get(key)!;
+    const isDone = slot < 0 || tracker.slots.lastNs[slot]! >= this.#startNs;
+    if (isDone || !Number.isNaN(reading.runs)) return;
+    reading.runs = reader.runsOf(tracker.slots.pid[slot]!);
+    // In what is left of its threshold it need not run.
+    if (nowNs - this.#startNs > tracker.thresholdOf(slot) / 2) reading.movedNs = nowNs;
+  }
+
+  #isCutOff(origin: number, listener: number): boolean {
+    return origin === ORIGIN_KERNEL_ATTESTED && this.#listeners.has(listener);
+  }
+}
