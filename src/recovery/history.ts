@@ -186,6 +186,11 @@ export class History {
     return this.#makeRoom(key, nowNs, this.#settings.debounceNs);
   }
 
+  /** A recovery is in progress no more: the next daemon is not to decide it again. */
+  over(): void {
+    this.changes += 1;
+  }
+
   /** A recovery has begun. */
   began(
     key: number,

@@ -187,10 +187,7 @@ export class Sequences {
     return keys;
   }
 
-  /**
-   * Those that wait for their place in a turn, the oldest first; what becomes ready meanwhile comes
-   * last. To be walked once in a turn: each walk begins by passing all that have left since.
-   */
+  /** To be walked once in a turn, the oldest first: a walk first passes all that have left since. */
   get ready(): Iterable<Sequence> {
     return this.#ready;
   }
@@ -203,6 +200,7 @@ export class Sequences {
 
   /** It is in progress no more. */
   remove(sequence: Sequence): void {
+    this.#options.history.over();
     this.#deadlines.remove(sequence);
     this.#ready.delete(sequence);
     if (this.#byKey.get(sequence.key) === sequence) this.#byKey.delete(sequence.key);

@@ -31,6 +31,7 @@ test("stateMark() is another number after each change that matters, and the same
       mutes.begin({ target, reason: "", by: BY, beganNs: 300, untilNs: 3_000 }),
     "a mute ends": () => void mutes.end(target, 400),
     "a recovery begins": () => history.began(8, "worker", 5_000, 400),
+    "it is over": () => history.over(),
     "one is refused in a storm": () => void storm.refused(400),
     "a row of the audit log is on the disk": () => {
       auditSeq += 1;
