@@ -2,6 +2,7 @@
 // the next one goes on with it. Nothing is said again. What was not decided about it is decided,
 // and a recovery that was under way at a kill is reported: how its step went is not known.
 import { AGENT_NEW } from "../agents/agent_table.ts";
+import { NS_PER_MS } from "../base/time.ts";
 import { NOTHING_FOUND, type StallVerdict } from "../events/stall_verdict.ts";
 import type { Stall } from "../events/stall.ts";
 import { isUnderWay, type NotedRecovery } from "../recovery/fired_notes.ts";
@@ -15,6 +16,11 @@ type StallParts = Pick<
   "observer" | "notes" | "metrics" | "recovery" | "reports" | "muting" | "expected" | "clock"
 >;
 
+/**
+ * A note has whole milliseconds of a wall clock, and a recovery may begin in the turn of its stall:
+ * by so much it may seem to be older. Two stalls of one process are a threshold of 10 ms apart.
+ */
+const NOTE_NS_OFF_MAX = 5 * NS_PER_MS;
 const NO_STALL: StallRecord = { verdict: "", stalledNs: Number.NaN, isRecovering: false };
 
 /** What the next daemon has to know of the stall of a slot. */
@@ -121,7 +127,7 @@ function stallOf(
   if (!record.isStalled && !isNewer) return [];
   const sinceNs = isNewer ? last.firedNs : stalledNs;
   const stall = { ...silence.stalls.rowOf(slot, sinceNs), ...verdictField(record) };
-  const wasTried = last !== undefined && last.firedNs >= sinceNs;
+  const wasTried = last !== undefined && last.firedNs >= sinceNs - NOTE_NS_OFF_MAX;
   const isOpen = record.isRecovering || isNewer;
   const mayRetry = !wasTried || recovery.planOf(stall).settings.retry;
   const isTold = isNewer || record.held !== "untold";

@@ -187,7 +187,7 @@ export class Sequences {
     return keys;
   }
 
-  /** To be walked once in a turn, the oldest first: a walk first passes all that have left since. */
+  /** To be walked once in a turn, the oldest first: it begins by passing all that left since. */
   get ready(): Iterable<Sequence> {
     return this.#ready;
   }
