@@ -4,6 +4,7 @@
 // clock, whatever the boot id says: a time namespace or a restored machine.
 import { saturatingSub } from "../base/saturating.ts";
 import { nsFromMs } from "../base/time.ts";
+import { NS_MAX } from "./fields.ts";
 import type { Moment } from "./records.ts";
 
 /** Where a daemon is, and one moment on its four clocks. */
@@ -33,7 +34,7 @@ export function continuationOf(moment: Moment, here: Here, isBoottime: boolean):
       : saturatingSub(nsFromMs(here.unixMs), nsFromMs(moment.unixMs));
   // Of other daemons' times only the distance to their moment means anything.
   const shifted = (storedNs: number): number =>
-    here.observerNs - elapsedNs + (storedNs - moment.observerNs);
+    writable(here.observerNs - elapsedNs + (storedNs - moment.observerNs));
   return {
     otherBoot,
     elapsedNs,
@@ -41,6 +42,11 @@ export function continuationOf(moment: Moment, here: Here, isBoottime: boolean):
       Number.isNaN(storedNs) ? storedNs : shifted(Math.min(storedNs, moment.observerNs)),
     end: (storedNs, aheadNsMax) => Math.min(shifted(storedNs), here.observerNs + aheadNsMax),
   };
+}
+
+/** What was stored may be as far off as a file can say, and is to be stored again. */
+function writable(ns: number): number {
+  return Math.min(NS_MAX, Math.max(-NS_MAX, ns));
 }
 
 function otherBootOf(moment: Moment, here: Here): OtherBoot | "" {

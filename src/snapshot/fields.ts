@@ -12,7 +12,7 @@ interface Field<Value> {
 }
 
 /** Far beyond every uptime, and exact enough: 292 years. */
-const NS_MAX = 2 ** 63;
+export const NS_MAX = 2 ** 63;
 
 export function u32(max = 0xffff_ffff): Field<number> {
   return {

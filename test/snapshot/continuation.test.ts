@@ -24,6 +24,11 @@ describe("continuationOf()", () => {
     expect(continuation.end(MOMENT.observerNs + 60 * S, 1e18)).toBe(59.5 * S);
   });
 
+  test("makes of every time that a file can say one that can be written again", () => {
+    const { past, end } = continuationOf(MOMENT, later(90), false);
+    expect([past(-(2 ** 63)), end(-(2 ** 63), S)]).toEqual([-(2 ** 63), -(2 ** 63)]);
+  });
+
   test("counts a suspend if the clock of the observer does", () => {
     const here = { ...later(1), boottimeNs: MOMENT.boottimeNs + 601 * S };
     expect(continuationOf(MOMENT, here, false).elapsedNs).toBe(1 * S);
