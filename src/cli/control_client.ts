@@ -39,6 +39,8 @@ const EXIT_PROTOCOL = 76;
 
 /** Longest wait for the next byte of an answer. */
 const PATIENCE_MS = 2_000;
+/** The daemon gives up reading its file after 10 s (spec 17 section 2), and says so. */
+export const RELOAD_PATIENCE_MS = 10_000 + PATIENCE_MS;
 /** Of poll(2). */
 const FOR_EVER = -1;
 /** Of a stream: a daemon with nothing to say says so every 2 s, on a busy machine later. */
@@ -112,12 +114,12 @@ interface Asked {
 function askAt(asked: Asked, line: string): Answer {
   const { fd, path, screen, patienceMs } = asked;
   const connected = connectPatiently(fd, path, patienceMs);
-  if (connected === -EAGAIN) return noAnswer(fd);
+  if (connected === -EAGAIN) return noAnswer(fd, patienceMs);
   if (connected === -EACCES) return mayNotAsk(path);
   if (connected < 0 || send(fd, Buffer.from(line)) < 0) return isDown(path, screen);
   if (asked.onLine !== undefined) return followAnswer(asked, asked.onLine);
   const text = readAnswer(fd, patienceMs);
-  if (text === undefined) return noAnswer(fd);
+  if (text === undefined) return noAnswer(fd, patienceMs);
   const lines = text.split("\n");
   const end = lines.indexOf(DONE);
   return end < 0 ? isDown(path, screen) : judged(lines.slice(0, end), path);
@@ -206,7 +208,7 @@ function hasEnded(): Answer {
   return { ok: false, ...daemonEnded(hostname()) };
 }
 
-function noAnswer(fd: number, afterMs = PATIENCE_MS): Answer {
+function noAnswer(fd: number, afterMs: number): Answer {
   const pid = peerCredentials(fd)?.pid || undefined;
   return { ok: false, ...daemonSilent(pid, pid === undefined ? "" : processState(pid), afterMs) };
 }

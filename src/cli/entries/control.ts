@@ -151,7 +151,11 @@ export const CONTROL_COMMANDS = [
     ],
     exits: [
       ["0", "taken over, or nothing has changed"],
-      ...CONTROL_EXITS,
+      ["64", "wrong use"],
+      ["69", "the daemon is down"],
+      ["75", "no answer within 12s: reading the file may take 10s"],
+      ["76", "the daemon speaks another protocol"],
+      ["77", "not permitted"],
       ["78", "nothing was applied: the problems are on stdout"],
     ],
     load: () => import("../reload.ts"),

@@ -87,7 +87,7 @@ export function staleText(before: string, colour: boolean): string {
 }
 
 /** The letter of its state in /proc; "" = that is not known. */
-export function daemonSilent(pid: number | undefined, procState: string, afterMs = 2_000): Outcome {
+export function daemonSilent(pid: number | undefined, procState: string, afterMs: number): Outcome {
   const who = pid === undefined ? "the daemon" : `the daemon (pid ${pid})`;
   const isStopped = procState === "T" && pid !== undefined;
   return {
