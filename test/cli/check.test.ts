@@ -1,6 +1,6 @@
 // `varta-watch check` reports what a start would find on this machine: each finding is made real,
 // and the very program looks.
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, chownSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { SOCK_DGRAM } from "../../ffi/constants.ts";
@@ -23,11 +23,11 @@ const USER = Bun.spawnSync(["id", "-un"]).stdout.toString().trim();
 
 let directory: TemporaryDirectory;
 
-beforeAll(() => {
+beforeEach(() => {
   directory = new TemporaryDirectory();
 });
 
-afterAll(() => {
+afterEach(() => {
   directory[Symbol.dispose]();
 });
 

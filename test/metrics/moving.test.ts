@@ -363,12 +363,14 @@ function look(text: string): void {
     if (value !== 0) moved.add(sample.split("{")[0]!.replace(/_(bucket|sum|count)$/, ""));
 }
 
-test.each([
+const LIVES: readonly Parameters<typeof simulate>[0][] = [
   { seed: 24, steps: 1_500, agents: 16, livesSkipped: 2 },
   { seed: 12, steps: 1_500, agents: 16, livesSkipped: 2 },
   { seed: 17, steps: 250, agents: 250 },
   { seed: 7, steps: 400, agents: 12 },
-])("lives of the daemon: %j", (options) => {
+];
+
+function lookAtLife(options: (typeof LIVES)[number]): void {
   const made: Metrics[] = [];
   const metrics = (given: MetricsOptions) => {
     const one = new Metrics(given);
@@ -383,18 +385,19 @@ test.each([
   expect(failure).toBeUndefined();
   expect(made.length).toBeGreaterThan(0);
   for (const one of made) look(renderPage(one, "text", 1e15));
-});
+}
 
-test("a server of the page", async () => {
+async function lookAtServer(): Promise<void> {
   await using fixture = await ServerFixture.open();
   await fixture.get("/nothing");
   await fixture.get("/metrics");
   await fixture.get("/metrics");
   fixture.clock.ns += 1e9;
   look(await (await fixture.get("/metrics")).text());
-});
+}
 
-test("an audit log whose disk is slow", async () => {
+/** An audit log whose disk is slow. */
+async function lookAtAudit(): Promise<void> {
   using directory = new AuditDirectory();
   const { metrics } = makeMetrics();
   const { log } = await DrivenLog.open(directory.log, { fsyncBudgetNs: 0 });
@@ -402,9 +405,10 @@ test("an audit log whose disk is slow", async () => {
   for (let pid = 1; pid < 300; pid++) log.record(refusal(pid), 0);
   await log.close();
   look(renderPage(metrics));
-});
+}
 
-test("sockets, a stall without a row, a configuration, a log and orphans", () => {
+/** Sockets, a stall without a row, a configuration, a log and orphans. */
+function lookAtRest(): void {
   const { metrics, sockets } = makeMetrics();
   for (const socket of sockets) socket.rcvbufBytes = 4_096;
   metrics.onStall(stallOf(9));
@@ -429,9 +433,13 @@ test("sockets, a stall without a row, a configuration, a log and orphans", () =>
   orphans.maintain(0);
   metrics.show(orphans.counters);
   look(renderPage(metrics));
-});
+}
 
-test("every family has moved, or is on the list; and what is on the list has not", () => {
+test("every family has moved, or is on the list; and what is on the list has not", async () => {
+  for (const options of LIVES) lookAtLife(options);
+  await lookAtServer();
+  await lookAtAudit();
+  lookAtRest();
   const isCertain = (name: string): boolean => ELSEWHERE[name]?.why !== SLOW_DISK;
   const still = FAMILIES.map(({ name }) => name).filter((name) => !moved.has(name));
   expect(still.filter(isCertain).sort()).toEqual(Object.keys(ELSEWHERE).filter(isCertain).sort());

@@ -50,7 +50,7 @@ const FILES: Readonly<Record<string, Readonly<Record<string, Print>>>> = {
   },
   "no_answer.txt": {
     down: (screen) => transcript(daemonDown(DOWN, screen), "error first"),
-    stopped: () => transcript(daemonSilent(812, "T"), "error first"),
+    stopped: () => transcript(daemonSilent(812, "T", 2_000), "error first"),
     "not permitted": () =>
       transcript(
         notPermitted({
