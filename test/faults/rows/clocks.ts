@@ -16,6 +16,10 @@ const YEAR_2100_S = 4_102_444_800;
 const STEP_MS = 1_200;
 /** What a suspend takes by the clocks that stand still in it. */
 const ASLEEP_MS = 300;
+/** Agents wake so long after the daemon, which judges before it can have heard them. */
+const WOKEN_LATER_MS = 100;
+const SLEEP_IS_SILENCE =
+  'with clock_source = "boottime" a sleep is silence (spec 04 section 8): all are told';
 
 export const clockRows: readonly FaultRow[] = [
   {
@@ -67,6 +71,11 @@ export const clockRows: readonly FaultRow[] = [
     load: LOAD,
     isQuick: false,
     whyNot: NO_NAMESPACE ?? NO_SHIFT,
+    // The other two are to be told.
+    bounds: () => {
+      const told = { max: AGENTS - 2, because: SLEEP_IS_SILENCE };
+      return { falseStalls: told, falseRecoveries: told };
+    },
     run: async () => {
       await using stack = new AsyncDisposableStack();
       const { scene, clocks } = await begin(stack, { observer: 'clock_source = "boottime"' });
@@ -93,6 +102,7 @@ async function suspend(scene: Scene, clocks: ShiftedClocks): Promise<void> {
   clocks.shift({ realtimeS: HOUR_S, boottimeS: HOUR_S });
   const heardFromMs = Date.now();
   scene.daemon.signal("SIGCONT");
+  await Bun.sleep(WOKEN_LATER_MS);
   for (const pid of scene.pids) process.kill(pid, "SIGCONT");
   scene.lost(lost, "while all was suspended", heardFromMs);
 }

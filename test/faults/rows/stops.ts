@@ -9,6 +9,10 @@ import type { Bounds } from "../table.ts";
 const AGENTS = 200;
 const INTERVAL_MS = 200;
 const STOP_MS = 4_000;
+/** One of a hundred, with a queue that is full again and again. */
+const REFUSED_MAX = AGENTS / 100;
+const REFUSED =
+  "a queue of 10 may refuse one of 200 agents five times in a row, which is a threshold of silence";
 const ALWAYS_FULL = "a queue of 10 is full whenever the daemon waits for a processor";
 
 export const stopRows: readonly FaultRow[] = [
@@ -104,9 +108,15 @@ function stopOfDaemon(thresholds: number, queue: number): FaultRow {
       scene.lost(lost, "during the stop", heardFromMs);
       const bounds = unheard(queue, Date.now() - fromMs, diedMs - fromMs);
       const outcome = await scene.judge(1);
-      return { ...outcome, bounds: { ...bounds, ...(isShort && scene.refusable(ALWAYS_FULL)) } };
+      return { ...outcome, bounds: { ...bounds, ...(isShort && short(scene)) } };
     },
   };
+}
+
+/** Whom a queue of ten refuses for a whole threshold is silent for its daemon. */
+function short(scene: Scene): Bounds {
+  const refused = { max: REFUSED_MAX, because: REFUSED };
+  return { falseStalls: refused, falseRecoveries: refused, ...scene.refusable(ALWAYS_FULL) };
 }
 
 /**
