@@ -114,6 +114,13 @@ describe("judgeStalls()", () => {
     expect(again(2_900, 8).falseStalls.count).toBe(1);
   });
 
+  test("forgives it by the time in which a daemon was there", () => {
+    const stalls = [1_000, 9_000].map((ms) => ({ pid: 7, atMs: T + ms }));
+    const count = (aliveMs: number) =>
+      judgeStalls([DEAD], stalls, 2_000, () => aliveMs).falseStalls.count;
+    expect([count(2_000), count(2_001)]).toEqual([0, 1]);
+  });
+
   test("says in words who was missed, and how many were told without cause", () => {
     const told = [8, 9, 9].map((pid) => ({ pid, atMs: T + 1_000 }));
     const { falseStalls, missedStalls } = judgeStalls([DEAD], told);

@@ -63,18 +63,25 @@ export function toldStalls({ stalls, ends, loggedStalls }: Testimony): Told[] {
 /** Of missed silences that are named below a row. */
 const EXAMPLES_MAX = 5;
 
+/** For how long one daemon or another was there between two times. */
+export type Alive = (fromMs: number, toMs: number) => number;
+
+const ALWAYS: Alive = (fromMs, toMs) => toMs - fromMs;
+
 /**
  * Each silence is told once, in time, and nothing else is. A daemon that is killed may forget that
- * it has just told one: it may tell it again within `againMs`, which is counted apart.
+ * it has just told one: the next one may tell it again within `againMs` of their lives, which is
+ * counted apart.
  */
 export function judgeStalls(
   silences: readonly Silence[],
   stalls: readonly Told[],
   againMs = 0,
+  alive = ALWAYS,
 ): { readonly falseStalls: Judged; readonly missedStalls: Judged; readonly toldAgain: Judged } {
   const { claimed, unfounded } = claims(silences, stalls);
   const isForgotten = ({ pid, atMs }: Told) =>
-    [...claimed].some(([each, firstMs]) => each.pid === pid && atMs - firstMs <= againMs);
+    [...claimed].some(([each, firstMs]) => each.pid === pid && alive(firstMs, atMs) <= againMs);
   const { again = [], never = [] } = Object.groupBy(unfounded, (told) =>
     isForgotten(told) ? "again" : "never",
   );

@@ -9,6 +9,7 @@ import type { ShiftedClocks } from "../support/shifted_clocks.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
 import {
+  type Alive,
   judgeDescriptors,
   judgeRecoveries,
   judgeRows,
@@ -203,9 +204,9 @@ export class Scene implements AsyncDisposable {
 
   /**
    * Looks on until all is told that has to be, and for as long as a false alarm needs. `againMs`:
-   * how long before its kill a daemon may forget what it has told.
+   * how long before its kill a daemon may forget what it has told, while one was `alive`.
    */
-  async judge(faults: number, againMs = 0): Promise<Outcome> {
+  async judge(faults: number, againMs = 0, alive?: Alive): Promise<Outcome> {
     await this.#lookOn();
     await this.#endLoad();
     const descriptors = await this.#judgeDescriptors();
@@ -223,7 +224,7 @@ export class Scene implements AsyncDisposable {
     const testimony = this.#testimony(quietMs);
     const { silences } = this.truth;
     const told = toldStalls(testimony);
-    const { falseStalls, missedStalls, toldAgain } = judgeStalls(silences, told, againMs);
+    const { falseStalls, missedStalls, toldAgain } = judgeStalls(silences, told, againMs, alive);
     const falseRecoveries = judgeRecoveries(silences, testimony.recoveries);
     const rows = lessCounted(judgeRows(testimony, this.#sent), counted);
     const all = [falseStalls, missedStalls, toldAgain, falseRecoveries, rows, descriptors, sends];

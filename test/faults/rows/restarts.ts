@@ -172,12 +172,30 @@ class FullQueue {
   }
 }
 
+/** Wall-clock times in which no daemon was there: nothing is told in them, and nothing written. */
+class Unwatched {
+  readonly #spans: [fromMs: number, toMs: number][] = [];
+
+  /** No daemon was there since `fromMs`. */
+  since(fromMs: number): void {
+    this.#spans.push([fromMs, Date.now()]);
+  }
+
+  readonly alive = (fromMs: number, toMs: number): number => {
+    const within = this.#spans.map(([awayMs, backMs]) =>
+      Math.max(0, Math.min(toMs, backMs) - Math.max(fromMs, awayMs)),
+    );
+    return toMs - fromMs - within.reduce((sum, ms) => sum + ms, 0);
+  };
+}
+
 async function killAgainAndAgain(kills: number): Promise<Outcome> {
   await using kept = await Kept.begin({ agents: FEW_AGENTS });
   const { scene } = kept;
   const random = new Xorshift32(SEED);
   const deaths: [round: number, death: Silenced][] = [];
   const full = new FullQueue();
+  const unwatched = new Unwatched();
   let unwritten = 0;
   // Who dies before it is in the state was known to one daemon alone.
   await until("the state to have all", () => membersOf(scene) === FEW_AGENTS);
@@ -186,11 +204,13 @@ async function killAgainAndAgain(kills: number): Promise<Outcome> {
     await Bun.sleep(random.below(LIFE_MS_MAX));
     if (scene.beatsTaken > taken) full.emptied();
     const fromMs = performance.now();
+    const killedMs = Date.now();
     scene.daemon.signal("SIGKILL");
     await scene.daemon.exited();
     const isDeath = round % ROUNDS_PER_DEATH === 0;
     if (isDeath) deaths.push([round, await scene.kill()]);
     await scene.start();
+    unwatched.since(killedMs);
     // What waited is taken at once, and may be what the next kill takes away.
     const waiting = (FEW_AGENTS * (performance.now() - fromMs)) / INTERVAL_MS;
     unwritten += UNWRITTEN_PER_KILL + Math.min(LONG_QUEUE, Math.ceil(waiting));
@@ -201,7 +221,7 @@ async function killAgainAndAgain(kills: number): Promise<Outcome> {
   // Lives that are shorter than a threshold judge nobody.
   const heardFromMs = Date.now();
   for (const [round, death] of deaths) scene.died(death, `killed in round ${round}`, heardFromMs);
-  const outcome = await scene.judge(kills, STATE_EVERY_MS);
+  const outcome = await scene.judge(kills, STATE_EVERY_MS, unwatched.alive);
   const lostRows = { max: unwritten, because: UNWRITTEN };
   const failedBeats = { max: refused, because: fullAfter(FEW_AGENTS) };
   return { ...outcome, bounds: { lostRows, ...(refused > 0 && { failedBeats }) } };
