@@ -1,12 +1,13 @@
 // How long honest beats wait while another listener of the same daemon is flooded, flood by flood,
-// with the default limits. Run it on a quiet machine: what is measured is the daemon, not its
-// competitors for two cores.
+// with the default limits. What is judged is the daemon, not its competitors for two cores: how long
+// the beats waited is held against it only where it had a core when it wanted one.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { endLeftovers } from "../../support/daemon_process.ts";
 import {
   CAN_FLOOD,
   FLOODS,
   floodFleet,
+  isPunctual,
   NEEDS_FLOOD,
   quantile,
 } from "../../support/flooded_fleet.ts";
@@ -35,9 +36,8 @@ describe.skipIf(!CAN_FLOOD)(`100 agents at 10 Hz beside a flood${NEEDS_FLOOD}`, 
       );
       expect(result.falseStalls).toBe(0);
       expect(result.accepted).toBe(result.sent);
-      expect(p99).toBeLessThan(
-        kind.listener === "crowd" ? DELAY_MS_P99_MAX : DELAY_MS_P99_MAX_NETWORK,
-      );
+      const msMax = kind.listener === "crowd" ? DELAY_MS_P99_MAX : DELAY_MS_P99_MAX_NETWORK;
+      expect(isPunctual(result, msMax)).toBe(true);
     }),
   );
 });

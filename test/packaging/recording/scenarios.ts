@@ -1,6 +1,6 @@
 // The situations that the alert rules about agents are tested with: real agents of a real daemon
 // that hang, end, crash and come back. What happens is marked; what has to fire and what must not
-// is in alerts_of_agents.test.ts.
+// is in alerts_of_agents.slow.ts.
 import { existsSync, symlinkSync } from "node:fs";
 import { DaemonProcess } from "../../support/daemon_process.ts";
 import { type MortalAgent, MortalAgents } from "../../support/mortal_agents.ts";

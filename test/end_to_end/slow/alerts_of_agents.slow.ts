@@ -5,10 +5,15 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FAMILIES } from "../support/metric_families.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { familiesOfRules, RECORDINGS, RULES, recording } from "./recording/recordings.ts";
-import { SCENARIOS } from "./recording/scenarios.ts";
+import { FAMILIES } from "../../support/metric_families.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import {
+  familiesOfRules,
+  RECORDINGS,
+  RULES,
+  recording,
+} from "../../packaging/recording/recordings.ts";
+import { SCENARIOS } from "../../packaging/recording/scenarios.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 

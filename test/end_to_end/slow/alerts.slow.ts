@@ -2,9 +2,9 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ROOT } from "../../scripts/binary/target.ts";
-import { FAMILIES } from "../support/metric_families.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { ROOT } from "../../../scripts/binary/target.ts";
+import { FAMILIES } from "../../support/metric_families.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -14,7 +14,7 @@ const text = readFileSync(RULES, "utf8");
 const groups = (Bun.YAML.parse(text) as { groups: readonly RuleGroup[] }).groups;
 const rules = groups.flatMap((group) => group.rules);
 const alerts = rules.map(({ alert }) => alert);
-/** Those of the daemon itself; alerts_of_agents.test.ts has the others. */
+/** Those of the daemon itself; alerts_of_agents.slow.ts has the others. */
 const own = groups[0]!.rules.map(({ alert }) => alert);
 
 interface RuleGroup {
