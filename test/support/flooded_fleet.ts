@@ -63,7 +63,7 @@ export interface FloodResult {
   readonly accepted: number;
   /** Honest agents that were reported silent while they beat. */
   readonly falseStalls: number;
-  /** From the send to the receive of each honest beat, relative to the fastest hundredth; sorted. */
+  /** From the send to the receive of each honest beat, relative to the fastest ones; sorted. */
   readonly delaysMs: readonly number[];
   /** The part of the flood in which the daemon was ready and had no core; 1 = not known. */
   readonly coreless: number;
@@ -202,7 +202,7 @@ function honestRows(rows: readonly (readonly string[])[], pids: ReadonlySet<numb
     .filter(([, kind]) => kind === "beat")
     .map(([observerNs, , , , , payload]) => modulo(Number(observerNs) / 1_000 - Number(payload)));
   // The observer's clock begins at its start, so only differences mean something. An observer that
-  // lost its core between its look at the clock and its look at the socket dates a few too early.
+  // lost its core between a look at the clock and one at the socket dates a few too early.
   const fastestUs = quantile(
     sinceSendUs.toSorted((a, b) => a - b),
     0.01,

@@ -2,6 +2,8 @@
 // keys and tokens, while scrapers, askers and senders go on.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, statSync, writeFileSync } from "node:fs";
+import { NS_PER_MS } from "../../../src/base/time.ts";
+import { PATIENCE_NS } from "../../../src/control/patience.ts";
 import { RawClient, request } from "../../http/raw_client.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { freeUdpPorts } from "../../support/free_ports.ts";
@@ -14,6 +16,7 @@ setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
 const HOST = "127.0.0.1";
+const PATIENCE_MS = PATIENCE_NS / NS_PER_MS;
 const [KEY_A, KEY_B] = ["5a".repeat(32), "c3".repeat(32)];
 
 function scrape(port: number, token?: string): Promise<Response> {
@@ -88,7 +91,11 @@ describe.concurrent("a reload", () => {
     let answers = 0;
     const asker = async () => {
       while (!isOver) {
-        expect(await status(path)).toContain('{"done":true}');
+        const askedMs = performance.now();
+        const answer = await status(path);
+        // The daemon gives up on who says nothing for 5 s, as a busy machine may have it.
+        if (answer === "" && performance.now() - askedMs >= PATIENCE_MS) continue;
+        expect(answer).toContain('{"done":true}');
         answers += 1;
       }
     };

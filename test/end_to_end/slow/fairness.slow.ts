@@ -1,6 +1,6 @@
 // How long honest beats wait while another listener of the same daemon is flooded, flood by flood,
-// with the default limits. What is judged is the daemon, not its competitors for two cores: how long
-// the beats waited is held against it only where it had a core when it wanted one.
+// with the default limits. What is judged is the daemon, not its competitors for two cores:
+// what the beats waited is held against it where it had a core when it wanted one.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { endLeftovers } from "../../support/daemon_process.ts";
 import {
