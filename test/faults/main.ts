@@ -101,7 +101,8 @@ async function resultOf(
     await using pauses = new Pauses();
     const result = await attempt(row, isQuick);
     if (isAsRequired(result)) return result;
-    const pauseMs = Math.round(await pauses.longestMs());
+    // A row that breaks at once ends before the probe has begun.
+    const pauseMs = Math.round(await pauses.longestMs().catch(() => 0));
     const hasStood = pauseMs > MACHINE_PAUSE_MS_MAX;
     if (!hasStood && (left === 0 || !isQuick)) return result;
     const stood = hasStood ? `the machine stood still for ${pauseMs} ms in that` : "";
