@@ -45,7 +45,9 @@ check "its directory can be passed by everybody" '[ "$(stat -c %U:%a /run/varta)
 check "state and logs are private" '[ "$(stat -c %U:%a /var/lib/varta /var/log/varta | sort -u)" = varta:750 ]'
 check "the length of socket queues was set" '[ "$(cat /proc/sys/net/unix/max_dgram_qlen)" = 4096 ]'
 check "and before the socket was made" 'said "listening" && ! said max_dgram_qlen'
-check "it starts without a warning" '[ -z "$(journalctl -u varta-watch -p warning -o cat --no-pager | unpaused)" ] || { journalctl -u varta-watch -p warning -o cat --no-pager; false; }'
+# A systemd before 254 says of two lines of the unit that it does not know them, and goes on.
+warnings() { journalctl -u varta-watch -p warning -o cat --no-pager | unpaused | grep -vE "Unknown key '(RestartSteps|RestartMaxDelaySec)'"; }
+check "it starts without a warning" '[ -z "$(warnings)" ] || { warnings; false; }'
 check "no unit failed" '[ -z "$(systemctl --failed --no-legend)" ]'
 check "the unit is valid" 'systemd-analyze verify --man=no varta-watch.service varta-watch@a.service varta-watch.socket 2>&1 | grep -v "Restart\(Steps\|MaxDelaySec\)" | (! grep varta)'
 check "the unit is hardened: exposure at most 2.0" 'systemd-analyze security --no-pager --threshold=20 varta-watch.service | tail -n 1'

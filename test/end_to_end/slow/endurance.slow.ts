@@ -19,6 +19,9 @@ const MIB = 1024 * 1024;
 setDefaultTimeout(180_000);
 afterAll(endLeftovers);
 
+/** Half a million datagrams that leave a hundred bytes each. */
+const LEAK_BYTES_MIN = 48 * MIB;
+
 describe.skipIf(crewProgram === undefined)(`a million hostile datagrams${NEEDS_CREW}`, () => {
   test("leave memory, descriptors and honest agents as they were", () =>
     unlessMachinePauses(500, async () => {
@@ -35,7 +38,8 @@ describe.skipIf(crewProgram === undefined)(`a million hostile datagrams${NEEDS_C
         await hostile.send({ count, content: "beat", descriptors: 1 });
         await hostile.send({ count, content: "beat", pid: daemon.pid });
       };
-      // The heap finds its size in the first half: how much garbage it holds, the runtime decides.
+      // The heap finds its size in the first half: how much garbage it holds, the runtime decides,
+      // and on a busy machine it collects late.
       await flood(125_000);
       const before = resourcesOf(daemon);
       await flood(125_000);
@@ -49,7 +53,7 @@ describe.skipIf(crewProgram === undefined)(`a million hostile datagrams${NEEDS_C
         async () => (await daemon.state()).listeners[0]!.accepted === sent,
       );
       expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
-      expect(after.residentBytes - before.residentBytes).toBeLessThan(16 * MIB);
+      expect(after.residentBytes - before.residentBytes).toBeLessThan(LEAK_BYTES_MIN);
       expect(daemon.saying("agent stalled")).toEqual([]);
       const page = await daemon.page();
       expect(sumOf(page, "varta_beats_total")).toBe(sent);
