@@ -47,6 +47,7 @@ export class Shutdown {
   #reason: string | undefined;
   #exitCode = 0;
   #hasBegun = false;
+  #hasFailed = false;
   /** The end that is under way. */
   #end: End | undefined;
 
@@ -137,13 +138,25 @@ export class Shutdown {
     };
     this.#end = end;
     for (let close = this.#opened.at(-1); close !== undefined; close = this.#opened.at(-1)) {
-      const closed = close(end);
-      if (closed !== undefined) await closed;
+      try {
+        const closed = close(end);
+        if (closed !== undefined) await closed;
+      } catch (error) {
+        this.#closeFailed(error);
+      }
       // An abort has taken over, and closes what is left.
       if (this.#end !== end) return;
       this.#opened.pop();
     }
     this.#finished.resolve(this.#exitCode);
+  }
+
+  // Once: what comes after it often fails for the same reason.
+  #closeFailed(error: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    const text = error instanceof Error ? error.message : String(error);
+    this.#options.log.warn("close failed, ending anyway", { error: text });
   }
 
   async #until(end: End, done: () => boolean, msMax: number): Promise<void> {

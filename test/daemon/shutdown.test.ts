@@ -292,6 +292,25 @@ describe("the things that were opened", () => {
   });
 });
 
+describe("a close that fails", () => {
+  test("is said once, and keeps neither the others nor the end from coming", async () => {
+    const said: unknown[] = [];
+    const log = { info: () => {}, warn: (msg: string, fields = {}) => said.push([msg, fields]) };
+    const shutdown = new Shutdown({ log, childCount: () => 0 });
+    const closed: string[] = [];
+    shutdown.add(() => void closed.push("first"));
+    shutdown.add(() => {
+      throw new Error("broken");
+    });
+    shutdown.add(() => Promise.reject(new Error("broken too")));
+    shutdown.request("SIGTERM", 3);
+    await shutdown.run();
+    expect(await shutdown.finished).toBe(3);
+    expect(closed).toEqual(["first"]);
+    expect(said).toEqual([["close failed, ending anyway", { error: "broken too" }]]);
+  });
+});
+
 describe("Shutdown.unwind()", () => {
   test("closes what a failed start has opened, and says nothing", async () => {
     const subject = new Subject();
