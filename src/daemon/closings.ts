@@ -8,7 +8,7 @@ import type { HeartbeatFile } from "./heartbeat_wiring.ts";
 import type { LastSeenFile } from "./last_seen_file.ts";
 import type { Notify } from "./notify.ts";
 import type { Parts } from "./parts.ts";
-import type { Close, End } from "./shutdown.ts";
+import { type Close, type End, INTERNAL_ERROR } from "./shutdown.ts";
 import type { StateKeeping } from "./state_keeping.ts";
 import type { Tick } from "./tick.ts";
 import type { Writers } from "./writers.ts";
@@ -46,10 +46,13 @@ export function closingWriters(writers: Writers, exportEnd: (end: End) => void):
   };
 }
 
-/** What there is at the end is kept; a start that failed leaves what was there before. */
+/**
+ * What there is at the end is kept; a start that failed, or an error of the program, leaves what
+ * was there before.
+ */
 export function closingState(state: StateKeeping): Close {
-  return ({ kind }) => {
-    if (kind === "failed_start") return void state.release();
+  return ({ kind, reason }) => {
+    if (kind === "failed_start" || reason === INTERNAL_ERROR) return void state.release();
     const msMax = kind === "abort" ? WRITERS_ABORT_MS_MAX : WRITERS_MS_MAX;
     return withinMs(state.close(), msMax);
   };

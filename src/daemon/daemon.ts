@@ -178,6 +178,7 @@ export class Daemon {
     const parts = this.#parts;
     const { config, runtimeDirectory, metricsPortMayChange } = this.#options;
     const shutdown = this.#shutdown;
+    shutdown.takeFaults();
     shutdown.takeSignals(
       () => this.#dump.begin(),
       () => {

@@ -30,7 +30,7 @@ export interface End {
 export type Close = (end: End) => Promise<void> | undefined;
 
 interface ShutdownOptions {
-  readonly log: Pick<Log, "info" | "warn">;
+  readonly log: Pick<Log, "info" | "warn" | "error">;
   /** Recoveries that run, for the log. */
   readonly childCount: () => number;
   /** SIGCONT came. */
@@ -39,6 +39,11 @@ interface ShutdownOptions {
 
 /** Between two checks of what a shutdown waits for. */
 const STEP_MS = 5;
+/** The reason of an end by an error of the program itself. */
+export const INTERNAL_ERROR = "internal_error";
+/** After such an error nothing may keep the process for longer: then SIGALRM ends it. */
+const FAULT_MS_MAX = 5_000;
+const FAULT_TEXT_MAX = 2_000;
 
 export class Shutdown {
   readonly #options: ShutdownOptions;
@@ -91,6 +96,38 @@ export class Shutdown {
       continued: () => this.#options.continued?.(),
     });
     this.add(() => void signals.release());
+  }
+
+  /**
+   * Takes errors that nobody caught. The runtime would print one and leave the process alive, with
+   * a loop that turns no more.
+   */
+  takeFaults(): void {
+    const fault = (error: unknown) => this.fault(error);
+    process.on("uncaughtException", fault);
+    process.on("unhandledRejection", fault);
+    this.add(() => {
+      process.off("uncaughtException", fault);
+      process.off("unhandledRejection", fault);
+      return undefined;
+    });
+  }
+
+  /**
+   * An error that nobody caught: no turn comes after it, and what is in memory is not to be
+   * trusted. It ends as by a second signal, the state stays as it was last written.
+   */
+  fault(error: unknown): void {
+    if (this.#reason === INTERNAL_ERROR) return;
+    this.#reason = INTERNAL_ERROR;
+    this.#exitCode = 1;
+    armAlarm(FAULT_MS_MAX);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#options.log.error("internal error, ending now", {
+      error: text.slice(0, FAULT_TEXT_MAX),
+      hint: "this is a bug in varta-watch, not in its configuration: report it",
+    });
+    void this.#closeAll("abort");
   }
 
   /** Asks for the end. The first reason counts. */

@@ -2,6 +2,7 @@
 // real log file: what is closed, what is awaited, what is said, and with which exit code.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import * as closings from "../../src/daemon/closings.ts";
 import { Log } from "../../src/daemon/log.ts";
@@ -15,6 +16,7 @@ import { HttpServer } from "../../src/http/http_server.ts";
 import { serverOptions } from "../http/fixture.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
 import { SIGKILL, SIGTERM } from "../recovery/harness.ts";
+import { runCommand } from "../support/command.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -25,6 +27,8 @@ setDefaultTimeout(TEST_MS_MAX);
 
 const AGENT = 42;
 const THRESHOLD_MS = THRESHOLD_NS / NS_PER_MS;
+
+const SILENT = { info: () => {}, warn: () => {}, error: () => {} };
 
 const subjects: Subject[] = [];
 afterEach(() => {
@@ -240,8 +244,7 @@ describe("Shutdown.takeSignals()", () => {
 
   test("takes the signals until everything else is closed, and gives all of them back", async () => {
     const before = counts();
-    const log = { info: () => {}, warn: () => {} };
-    const shutdown = new Shutdown({ log, childCount: () => 0 });
+    const shutdown = new Shutdown({ log: SILENT, childCount: () => 0 });
     const asked: string[] = [];
     shutdown.takeSignals(
       () => asked.push("dump"),
@@ -266,7 +269,7 @@ describe("Shutdown.takeSignals()", () => {
   });
 
   test("ends at once when a stop comes twice, by another signal", async () => {
-    const shutdown = new Shutdown({ log: { info() {}, warn() {} }, childCount: () => 0 });
+    const shutdown = new Shutdown({ log: SILENT, childCount: () => 0 });
     shutdown.takeSignals(
       () => {},
       () => {},
@@ -279,7 +282,7 @@ describe("Shutdown.takeSignals()", () => {
 
 describe("the things that were opened", () => {
   test("are closed in the reverse order, each after the one before it", async () => {
-    const shutdown = new Shutdown({ log: { info() {}, warn() {} }, childCount: () => 0 });
+    const shutdown = new Shutdown({ log: SILENT, childCount: () => 0 });
     const closed: string[] = [];
     shutdown.add(() => void closed.push("first"));
     shutdown.add(async () => {
@@ -295,7 +298,11 @@ describe("the things that were opened", () => {
 describe("a close that fails", () => {
   test("is said once, and keeps neither the others nor the end from coming", async () => {
     const said: unknown[] = [];
-    const log = { info: () => {}, warn: (msg: string, fields = {}) => said.push([msg, fields]) };
+    const log = {
+      info: () => {},
+      warn: (msg: string, fields = {}) => said.push([msg, fields]),
+      error: () => {},
+    };
     const shutdown = new Shutdown({ log, childCount: () => 0 });
     const closed: string[] = [];
     shutdown.add(() => void closed.push("first"));
@@ -309,6 +316,22 @@ describe("a close that fails", () => {
     expect(closed).toEqual(["first"]);
     expect(said).toEqual([["close failed, ending anyway", { error: "broken too" }]]);
   });
+});
+
+describe("an error that nobody caught", () => {
+  test.each(["thrown", "rejected"])(
+    "ends the process, with what was open closed: %s",
+    async (how) => {
+      const child = join(import.meta.dir, "fault_child.ts");
+      const ended = await runCommand([process.execPath, child, how]);
+      expect(ended.exitCode).toBe(1);
+      const lines = ended.stdout.trim().split("\n");
+      expect(lines[0]).toBe("internal error, ending now: Error: of a turn");
+      expect(ended.stdout).toContain("fault_child.ts");
+      expect(lines.at(-1)).toBe("closed by abort, internal_error");
+      expect(ended.stdout.split("internal error")).toHaveLength(2);
+    },
+  );
 });
 
 describe("Shutdown.unwind()", () => {
