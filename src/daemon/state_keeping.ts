@@ -42,7 +42,9 @@ export class StateKeeping implements Deadline {
   /** What the daemon before this one left; undefined = nothing that can be used. */
   readonly found: State | undefined;
   readonly counters = new Counters(STATE, this);
-  readonly #lock: LockFile;
+  #lock: LockFile;
+  /** Another process has the file now: it is written no more. */
+  #isLost = false;
   readonly #writer: StateWriter;
   readonly #options: StateKeepingOptions;
   /** As it was when it was asked last: what there is at the start is written. */
@@ -125,6 +127,7 @@ export class StateKeeping implements Deadline {
   }
 
   nextDeadlineNs(): number {
+    if (this.#isLost) return Number.POSITIVE_INFINITY;
     return this.#writer.nextDeadlineNs();
   }
 
@@ -132,6 +135,7 @@ export class StateKeeping implements Deadline {
     const mark = this.#options.mark();
     if (mark !== this.#mark || this.#isStale(nowNs)) this.#writer.changed(nowNs);
     this.#mark = mark;
+    if (this.#writer.begins(nowNs) && !this.#holds()) return;
     this.#writer.maintain(nowNs);
     this.#freshen(nowNs);
     this.#report();
@@ -165,9 +169,36 @@ export class StateKeeping implements Deadline {
   }
 
   async #close(): Promise<void> {
-    await this.#writer.close();
-    this.#report();
-    this.release();
+    try {
+      if (this.#holds()) await this.#writer.close();
+      this.#report();
+    } finally {
+      this.release();
+    }
+  }
+
+  /**
+   * Asked before each writing: who removed the file of the lock has let another daemon lock a new
+   * one, and two would write over each other.
+   */
+  #holds(): boolean {
+    if (this.#isLost) return false;
+    if (this.#lock.isInPlace) return true;
+    const { ownerUid } = this.#options;
+    const lost = this.#lock;
+    try {
+      this.#lock = LockFile.take(lost.path, ownerUid);
+      lost[Symbol.dispose]();
+      return true;
+    } catch (error) {
+      if (error instanceof LockedError) {
+        this.#isLost = true;
+        goOnWithout(this.#options, error);
+        return false;
+      }
+      // A directory that is gone: the writing says so, is counted and tried again.
+      return true;
+    }
   }
 
   #report(): void {

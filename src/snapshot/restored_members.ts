@@ -3,8 +3,12 @@
 // which nobody listened is for the tracker, for which all silence begins anew at the start. Pure:
 // processes are asked for through a parameter.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import { PID_INIT } from "../wire/frame.ts";
 import type { Continuation } from "./continuation.ts";
 import type { MemberRecord } from "./records.ts";
+
+/** PID_MAX_LIMIT of the kernel (linux/threads.h). */
+const PID_LIMIT = 4_194_304;
 
 export interface RestoredMember {
   readonly record: MemberRecord;
@@ -25,7 +29,7 @@ interface RestoreOptions {
 
 interface RestoredMembers {
   readonly members: readonly RestoredMember[];
-  /** Those for which there was no room. */
+  /** Those for which there was no room, and what no daemon can have written. */
   readonly leftOut: number;
 }
 
@@ -36,7 +40,7 @@ export function restoreMembers(
 ): RestoredMembers {
   // No process is there from before another boot; who beats over a network says so again.
   if (continuation.otherBoot !== "") return { members: [], leftOut: 0 };
-  const kept = mostWanted(withoutTwins(records), options.capacity);
+  const kept = mostWanted(withoutTwins(records.filter(isPossible)), options.capacity);
   const members = kept.map((record) => restoreMember(record, continuation, options));
   return { members, leftOut: records.length - kept.length };
 }
@@ -55,6 +59,11 @@ function restoreMember(
     stalledNs: continuation.past(record.stalledNs),
     diedUnseen,
   };
+}
+
+/** No process has another pid: its silence would be told of nobody. */
+function isPossible({ pid, origin }: MemberRecord): boolean {
+  return pid >= PID_INIT && (origin !== ORIGIN_KERNEL_ATTESTED || pid <= PID_LIMIT);
 }
 
 /** A file that says two things of one member says nothing of the second. */

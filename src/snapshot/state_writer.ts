@@ -73,6 +73,11 @@ export class StateWriter {
     return writing.wantsSlice ? this.#nextSliceNs : Number.POSITIVE_INFINITY;
   }
 
+  /** Whether `maintain` would begin a writing now. */
+  begins(nowNs: number): boolean {
+    return this.#writing === undefined && this.#isChanged && nowNs >= this.#nextWritingNs;
+  }
+
   /** Begins a writing, encodes one slice of it, or takes note of its end. */
   maintain(nowNs: number): void {
     if (nowNs < this.nextDeadlineNs()) return;

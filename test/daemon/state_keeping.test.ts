@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StateKeeping } from "../../src/daemon/state_keeping.ts";
 import { stateRows } from "../../src/daemon/state_rows.ts";
@@ -73,6 +73,35 @@ describe("StateKeeping", () => {
       },
     ]);
     await keeping!.close();
+  });
+
+  test("locks the file anew whose lock was removed, and writes on", async () => {
+    using directory = new TempDirectory();
+    const path = directory.join("state");
+    const { keeping, parts, lines } = open(path);
+    unlinkSync(`${path}.lock`);
+    parts.harness.beat(7, 1, 10, BEAT);
+    await keeping!.close();
+    expect(findState(path, UID)).toMatchObject({ kind: "state" });
+    expect(lines).toEqual([]);
+    expect(readdirSync(directory.path).toSorted()).toEqual(["state", "state.lock"]);
+  });
+
+  test("writes no more once another daemon has locked the file, and says so once", async () => {
+    using directory = new TempDirectory();
+    const path = directory.join("state");
+    const first = open(path);
+    unlinkSync(`${path}.lock`);
+    const second = open(path);
+    first.parts.harness.beat(7, 1, 10, BEAT);
+    for (let nowNs = 0; nowNs < 20e9; nowNs += 1e9) first.keeping!.maintain(nowNs);
+    await first.keeping!.close();
+    expect(first.keeping!.written).toBe(0);
+    expect(first.lines.map(({ msg, error }) => [msg, error])).toEqual([
+      ["state not kept", `cannot lock ${path}.lock: found it held by pid ${process.pid}`],
+    ]);
+    await second.keeping!.close();
+    expect(findState(path, UID)).toMatchObject({ kind: "state", state: { member: [] } });
   });
 
   test("sets an unreadable file aside with one line, and keeps a new one", async () => {

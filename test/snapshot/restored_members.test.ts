@@ -74,6 +74,14 @@ describe("restoreMembers()", () => {
     expect(leftOut).toBe(1);
   });
 
+  test("leaves out what has the pid of no process, and counts it", () => {
+    const none = [0, 4_194_305, 2 ** 32 - 1].map((pid, at) => ({ ...MEMBER, pid, key: 10 + at }));
+    const remote = { ...MEMBER, pid: 2 ** 32 - 1, key: 20, origin: 4 };
+    const { members, leftOut } = restored([...none, remote, MEMBER]);
+    expect(members.map(({ record }) => record.key)).toEqual([20, MEMBER.key]);
+    expect(leftOut).toBe(3);
+  });
+
   test("takes the first of two records of one key", () => {
     const { members } = restored([MEMBER, { ...MEMBER, agent: "other" }]);
     expect(members.map(({ record }) => record.agent)).toEqual(["worker"]);
