@@ -166,7 +166,13 @@ function followAnswer(asked: Asked, onLine: (line: string) => unknown): Answer {
   let rest = "";
   let patienceMs = asked.patienceMs;
   for (;;) {
-    if (poll.wait(patienceMs) === 0) return noAnswer(fd, patienceMs);
+    const waitedMs = waitedInVain(
+      poll,
+      fd,
+      isStream ? Number.POSITIVE_INFINITY : PATIENCE_MS,
+      patienceMs,
+    );
+    if (waitedMs > 0) return noAnswer(fd, waitedMs);
     if (poll.revents(stdout) !== 0) return { ok: true, lines: [] };
     const count = buffer.receive(fd, 0);
     if (count === -EAGAIN || count === -EINTR) continue;
@@ -182,6 +188,17 @@ function followAnswer(asked: Asked, onLine: (line: string) => unknown): Answer {
       patienceMs = isStream ? QUIET_MS_MAX : FOR_EVER;
     }
   }
+}
+
+/**
+ * Milliseconds that were waited for nothing; 0 = something has come. A daemon that is stopped is
+ * not waited for any longer after `stoppedMs`: it does not even read what it is asked.
+ */
+function waitedInVain(poll: PollSet, fd: number, stoppedMs: number, patienceMs: number): number {
+  const firstMs = Math.min(patienceMs, stoppedMs);
+  if (poll.wait(firstMs) !== 0) return 0;
+  if (firstMs === patienceMs || stateOf(peerPid(fd)) === "T") return firstMs;
+  return poll.wait(patienceMs - firstMs) === 0 ? patienceMs : 0;
 }
 
 function judged(lines: readonly string[], path: string): Answer {
@@ -209,12 +226,17 @@ function hasEnded(): Answer {
 }
 
 function noAnswer(fd: number, afterMs: number): Answer {
-  const pid = peerCredentials(fd)?.pid || undefined;
-  return { ok: false, ...daemonSilent(pid, pid === undefined ? "" : processState(pid), afterMs) };
+  const pid = peerPid(fd);
+  return { ok: false, ...daemonSilent(pid, stateOf(pid), afterMs) };
 }
 
-/** The letter of /proc/PID/stat; "" = it is gone. */
-function processState(pid: number): string {
+function peerPid(fd: number): number | undefined {
+  return peerCredentials(fd)?.pid || undefined;
+}
+
+/** The letter of /proc/PID/stat; "" = it is gone, or not known. */
+function stateOf(pid: number | undefined): string {
+  if (pid === undefined) return "";
   try {
     return parseState(readFileSync(`/proc/${pid}/stat`, "latin1"));
   } catch {

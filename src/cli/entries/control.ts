@@ -153,7 +153,7 @@ export const CONTROL_COMMANDS = [
       ["0", "taken over, or nothing has changed"],
       ["64", "wrong use"],
       ["69", "the daemon is down"],
-      ["75", "no answer within 12s: reading the file may take 10s"],
+      ["75", "no answer within 12s, of a stopped daemon 2s: reading the file may take 10s"],
       ["76", "the daemon speaks another protocol"],
       ["77", "not permitted"],
       ["78", "nothing was applied: the problems are on stdout"],
