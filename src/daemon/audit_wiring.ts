@@ -16,6 +16,7 @@ import { REAL_FILE_CALLS } from "../files/append_file.ts";
 import type { FILES } from "../files/counters.ts";
 import { stateDirectory } from "../files/state_directory.ts";
 import type { Log } from "./log.ts";
+import { errorText } from "./start_error.ts";
 
 /**
  * The head is logged after so many rows: a copy that a log shipper took away cannot be changed any
@@ -120,7 +121,7 @@ async function openMemory(
       calls: REAL_FILE_CALLS,
     });
   } catch (error) {
-    log.warn(message, { error: error instanceof Error ? error.message : String(error), effect });
+    log.warn(message, { error: errorText(error), effect });
     return undefined;
   }
 }

@@ -8,6 +8,7 @@ import { NS_PER_MS } from "../base/time.ts";
 import type { Log } from "./log.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { Signals } from "./signals.ts";
+import { errorText } from "./start_error.ts";
 
 /** After a failed start the caller says why; an abort waits for nothing. */
 type EndKind = "shutdown" | "abort" | "failed_start";
@@ -192,8 +193,7 @@ export class Shutdown {
   #closeFailed(error: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    const text = error instanceof Error ? error.message : String(error);
-    this.#options.log.warn("close failed, ending anyway", { error: text });
+    this.#options.log.warn("close failed, ending anyway", { error: errorText(error) });
   }
 
   async #until(end: End, done: () => boolean, msMax: number): Promise<void> {

@@ -60,6 +60,22 @@ export interface Edge {
   readonly lineCount: number;
 }
 
+export function auditOptions(path: string, changes: Partial<AuditLogOptions>): AuditLogOptions {
+  return {
+    path,
+    bytesMax: undefined,
+    syncEvery: 1,
+    syncIntervalNs: 0,
+    fsyncBudgetNs: 50 * NS_PER_MS,
+    rotationBudgetNs: 50 * NS_PER_MS,
+    daemonPid: DAEMON_PID,
+    unixMs: () => UNIX_MS,
+    monotonicNs: () => performance.now() * NS_PER_MS,
+    onWatermark: () => {},
+    ...changes,
+  };
+}
+
 /** An open log with the clock and the turns that drive it. */
 export class DrivenLog {
   readonly log: AuditLog;
@@ -68,19 +84,9 @@ export class DrivenLog {
 
   static async open(path: string, changes: Partial<AuditLogOptions> = {}): Promise<DrivenLog> {
     const edges: Edge[] = [];
-    const log = await AuditLog.open({
-      path,
-      bytesMax: undefined,
-      syncEvery: 1,
-      syncIntervalNs: 0,
-      fsyncBudgetNs: 50 * NS_PER_MS,
-      rotationBudgetNs: 50 * NS_PER_MS,
-      daemonPid: DAEMON_PID,
-      unixMs: () => UNIX_MS,
-      monotonicNs: () => performance.now() * NS_PER_MS,
-      onWatermark: (level, lineCount) => edges.push({ level, lineCount }),
-      ...changes,
-    });
+    const onWatermark: AuditLogOptions["onWatermark"] = (level, lineCount) =>
+      edges.push({ level, lineCount });
+    const log = await AuditLog.open(auditOptions(path, { onWatermark, ...changes }));
     return new DrivenLog(log, edges);
   }
 

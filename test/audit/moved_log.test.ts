@@ -6,9 +6,10 @@ import { AuditLog, type AuditLogOptions, type LeftLog } from "../../src/audit/au
 import { AUDIT } from "../../src/audit/counters.ts";
 import { Counters } from "../../src/base/counters.ts";
 import { AUDIT_RING_LINES } from "../../src/base/limits.ts";
-import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
+import { NS_PER_S } from "../../src/base/time.ts";
 import { counted } from "../support/since.ts";
 import {
+  auditOptions,
   AuditDirectory,
   DAEMON_PID,
   DrivenLog,
@@ -22,19 +23,7 @@ import { FaultyDisk } from "./faulty_disk.ts";
 const OTHER = ".other";
 
 function find(path: string, changes: Partial<AuditLogOptions> = {}): Promise<AuditLog> {
-  return AuditLog.find({
-    path,
-    bytesMax: undefined,
-    syncEvery: 1,
-    syncIntervalNs: 0,
-    fsyncBudgetNs: 50 * NS_PER_MS,
-    rotationBudgetNs: 50 * NS_PER_MS,
-    daemonPid: DAEMON_PID,
-    unixMs: () => UNIX_MS,
-    monotonicNs: () => performance.now() * NS_PER_MS,
-    onWatermark: () => {},
-    ...changes,
-  });
+  return AuditLog.find(auditOptions(path, changes));
 }
 
 /** Two logs of one daemon: it leaves `old` for `next`. */

@@ -130,7 +130,8 @@ function cleanUp({ file, thaw }: Version, directory: string): void {
   }
 }
 
-function isRemoved(directory: string): boolean {
+/** A control group goes once it is empty. */
+export function isRemoved(directory: string): boolean {
   try {
     rmdirSync(directory);
     return true;

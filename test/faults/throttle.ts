@@ -1,8 +1,9 @@
 // A slow disk: what the processes of a control group write to the block device below a directory is
 // held to a few kilobytes a second, by the first or the second version of control groups.
-import { existsSync, mkdirSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { until } from "../support/until.ts";
+import { isRemoved } from "./freezer.ts";
 
 /** A sync of one page and its journal takes a good part of a second. */
 const BYTES_PER_S = 8_192;
@@ -70,15 +71,6 @@ function isUsable(one: Version): boolean {
     return false;
   } finally {
     isRemoved(directory);
-  }
-}
-
-function isRemoved(directory: string): boolean {
-  try {
-    rmdirSync(directory);
-    return true;
-  } catch {
-    return false;
   }
 }
 
