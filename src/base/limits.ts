@@ -157,6 +157,33 @@ export const IDENTITY_PUT_OFF_NS_MAX = 50 * NS_PER_MS;
 /** Listeners of one daemon: the listener of a beat is a u8 in the event row. */
 export const LISTENERS_MAX = 64;
 
+/**
+ * Connections of all stream listeners together: with a pidfd each they are 8,192 descriptors, half
+ * of what a service has by default (spec 05 section 10).
+ */
+export const STREAM_CONNECTIONS_MAX = 4_096;
+/** Of them of one user, so that four are needed to take all. */
+export const STREAM_CONNECTIONS_PER_UID_MAX = 1_024;
+/** Of one process: a client has one, and a program may have several clients. */
+export const STREAM_CONNECTIONS_PER_PID_MAX = 16;
+/** Time for the first frame of a connection, and for the rest of one that began to come. */
+export const STREAM_FRAME_NS_MAX = 5 * NS_PER_S;
+/** Silence after which a connection is given up: its client connects again at the next beat. */
+export const STREAM_SILENCE_NS_MAX = 24 * 3_600 * NS_PER_S;
+/**
+ * Nothing is closed for its age while bytes of it may wait, but for so long: a flood of others must
+ * not keep it open for ever.
+ */
+export const STREAM_READ_OUT_NS_MAX = NS_PER_S;
+/** Connections taken in one look: each costs about 20 us. */
+export const STREAM_ACCEPTS_PER_LOOK_MAX = 16;
+/** Looks of one receive that gave no whole frame: 64 reads each, so a millisecond in all. */
+export const STREAM_LOOKS_PER_RECEIVE_MAX = 16;
+/** When accepting is tried again after the system had no descriptor or memory for it. */
+export const STREAM_ACCEPT_RETRY_NS = 100 * NS_PER_MS;
+/** Connections that wait to be accepted; connect(2) of more gets EAGAIN, or waits. */
+export const STREAM_BACKLOG = 1_024;
+
 /** Shared keys of one secure listener: every one is tried on every datagram (spec 02). */
 export const SHARED_KEYS_MAX = 8;
 /** Senders whose replay state one secure listener keeps; the unknown one beyond them is refused. */
@@ -294,6 +321,11 @@ assert(PUMP_BUDGET_PER_TURN % BATCH_SIZE === 0, "the pump budget is checked betw
 assert(
   (RUBBISH_SAMPLE_RARE & (RUBBISH_SAMPLE_RARE - 1)) === 0,
   "the sample is taken by the bits of a word",
+);
+assert(
+  STREAM_CONNECTIONS_PER_PID_MAX < STREAM_CONNECTIONS_PER_UID_MAX &&
+    STREAM_CONNECTIONS_PER_UID_MAX < STREAM_CONNECTIONS_MAX,
+  "no process takes the connections of its user, and no user those of all",
 );
 assert(LISTENERS_MAX <= 256, "a listener number is a u8");
 assert(FILE_WRITE_BYTES_MAX < FILE_QUEUE_BYTES_MAX, "a queue holds more than one write");

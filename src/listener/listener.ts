@@ -7,7 +7,7 @@ import type { SecureCounters } from "./counters.ts";
 import type { KernelFilter } from "./kernel_filter.ts";
 import type { ReceivedBatch } from "./received_batch.ts";
 
-export type ListenerKind = "unix" | "udp" | "secure-udp";
+export type ListenerKind = "unix" | "unix-stream" | "udp" | "secure-udp";
 
 export interface Listener {
   readonly kind: ListenerKind;
