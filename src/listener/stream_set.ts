@@ -7,14 +7,16 @@ import { pidfdOpen } from "../../ffi/pidfd.ts";
 import type { Readiness } from "../../ffi/readiness.ts";
 import { close } from "../../ffi/socket.ts";
 import { accept } from "../../ffi/stream.ts";
+import { Counters } from "../base/counters.ts";
 import {
   STREAM_ACCEPT_RETRY_NS,
   STREAM_ACCEPTS_PER_LOOK_MAX,
   STREAM_CONNECTIONS_MAX,
 } from "../base/limits.ts";
 import type { AllowList } from "./allow_list.ts";
-import { CLOSE_DESCRIPTORS, CLOSE_ERROR, CLOSE_REASONS, CLOSE_UID } from "./stream_close.ts";
+import { CLOSE_DESCRIPTORS, CLOSE_ERROR, CLOSE_UID } from "./stream_close.ts";
 import { StreamConnections } from "./stream_connections.ts";
+import { STREAM, type StreamCounters } from "./stream_counters.ts";
 import type { StreamPlaces } from "./stream_places.ts";
 
 interface StreamSetOptions {
@@ -26,8 +28,7 @@ interface StreamSetOptions {
 
 export class StreamSet {
   readonly connections = new StreamConnections(STREAM_CONNECTIONS_MAX);
-  /** Closed connections by reason. */
-  readonly closed = new Float64Array(CLOSE_REASONS.length);
+  readonly counters: StreamCounters = new Counters(STREAM, this.connections);
   readonly #options: StreamSetOptions;
   /** The row of a descriptor, of a connection or of its pidfd; -1 = it is none of either. */
   #rowOf = new Int32Array(64).fill(-1);
@@ -85,7 +86,7 @@ export class StreamSet {
   }
 
   close(row: number, reason: number): void {
-    this.closed[reason]! += 1;
+    this.counters.addAt(STREAM.closed.by_client, reason);
     this.#release(row);
   }
 
@@ -135,7 +136,7 @@ export class StreamSet {
   }
 
   #refuse(fd: number, reason: number): number {
-    this.closed[reason]! += 1;
+    this.counters.addAt(STREAM.closed.by_client, reason);
     close(fd);
     return -1;
   }

@@ -33,6 +33,7 @@ import { FRAME_MIXED, FRAME_PART, FrameAssembly, PartSender } from "./frame_asse
 import type { Listener } from "./listener.ts";
 import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
 import * as reasons from "./stream_close.ts";
+import type { StreamCounters } from "./stream_counters.ts";
 import type { StreamPlaces } from "./stream_places.ts";
 import { StreamSet } from "./stream_set.ts";
 import { UnixStreamSocket, type UnixStreamSocketOptions } from "./unix_stream_socket.ts";
@@ -66,6 +67,8 @@ export class UnixStreamListener implements Listener {
   #options: UnixStreamListenerOptions;
   #socket: UnixStreamSocket;
   #nowNs = 0;
+  /** It has given its socket away. */
+  #isForsaken = false;
   #closed = false;
 
   /**
@@ -104,13 +107,12 @@ export class UnixStreamListener implements Listener {
     return this.#options.path;
   }
 
-  get connections(): number {
-    return this.#set.connections.count;
+  get socket(): UnixStreamSocket {
+    return this.#socket;
   }
 
-  /** Closed connections by reason, totals that only grow. */
-  get closedByReason(): Float64Array {
-    return this.#set.closed;
+  get streams(): StreamCounters {
+    return this.#set.counters;
   }
 
   /** When `receive` has something to do although nothing comes. */
@@ -164,12 +166,27 @@ export class UnixStreamListener implements Listener {
    * is as before. Who is connected stays so.
    */
   rebind(): void {
-    const socket = this.#socket.boundAnew(this.#options);
+    this.moveTo(this.#socket.boundAnew(this.#options), true);
+  }
+
+  /**
+   * Accepts at another socket from now on; the one before is closed if nobody else has it now. Who
+   * is connected stays so; who waits there to be accepted connects again.
+   */
+  moveTo(socket: UnixStreamSocket, isLeft: boolean): void {
     this.#readiness.remove(this.#socket.fd);
-    this.#socket.close();
+    if (isLeft) this.#socket.close();
     this.#socket = socket;
-    check(this.#readiness.add(socket.fd, POLLIN), "cannot wait for connections");
-    this.#set.acceptAgainNs = Number.POSITIVE_INFINITY;
+    // What waits there was not seen, and may have been sent at any time.
+    this.batch.sentAfterGeneration = Number.NaN;
+    // If it cannot be waited for now, it is tried again with the next receives.
+    this.#set.acceptAgainNs = 0;
+  }
+
+  /** Its socket is another one's; `close` leaves it alone. */
+  forsake(): void {
+    this.#readiness.remove(this.#socket.fd);
+    this.#isForsaken = true;
   }
 
   /**
@@ -187,7 +204,7 @@ export class UnixStreamListener implements Listener {
     this.#closed = true;
     this.#set.closeAll();
     this.#readiness.close();
-    this.#socket.close();
+    if (!this.#isForsaken) this.#socket.close();
   }
 
   // Descriptors that are closed in a look may be given out again in it, so accepting comes last:
