@@ -166,24 +166,6 @@ export const STREAM_CONNECTIONS_MAX = 4_096;
 export const STREAM_CONNECTIONS_PER_UID_MAX = 1_024;
 /** Of one process: a client has one, and a program may have several clients. */
 export const STREAM_CONNECTIONS_PER_PID_MAX = 16;
-/** Time for the first frame of a connection, and for the rest of one that began to come. */
-export const STREAM_FRAME_NS_MAX = 5 * NS_PER_S;
-/** Silence after which a connection is given up: its client connects again at the next beat. */
-export const STREAM_SILENCE_NS_MAX = 24 * 3_600 * NS_PER_S;
-/**
- * Nothing is closed for its age while bytes of it may wait, but for so long: a flood of others must
- * not keep it open for ever.
- */
-export const STREAM_READ_OUT_NS_MAX = NS_PER_S;
-/** Connections taken in one look: each costs about 20 us. */
-export const STREAM_ACCEPTS_PER_LOOK_MAX = 16;
-/** Looks of one receive that gave no whole frame: 64 reads each, so a millisecond in all. */
-export const STREAM_LOOKS_PER_RECEIVE_MAX = 16;
-/** When accepting is tried again after the system had no descriptor or memory for it. */
-export const STREAM_ACCEPT_RETRY_NS = 100 * NS_PER_MS;
-/** Connections that wait to be accepted; connect(2) of more gets EAGAIN, or waits. */
-export const STREAM_BACKLOG = 1_024;
-
 /** Shared keys of one secure listener: every one is tried on every datagram (spec 02). */
 export const SHARED_KEYS_MAX = 8;
 /** Senders whose replay state one secure listener keeps; the unknown one beyond them is refused. */

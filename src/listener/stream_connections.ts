@@ -1,14 +1,21 @@
-// The connections of a stream listener, a row each (spec 05 section 10.2): who connected, and until
-// when it may stay. Columns are made once; a beat writes two numbers. Times are those of the caller.
+// The connections of a stream listener, a row each (spec 05 section 10.2): who connected, and
+// until when it may stay. Columns are made once; a beat writes two numbers. Times are those of the
+// caller.
 import { assert } from "../base/assert.ts";
-import {
-  STREAM_FRAME_NS_MAX,
-  STREAM_READ_OUT_NS_MAX,
-  STREAM_SILENCE_NS_MAX,
-} from "../base/limits.ts";
+import { NS_PER_S } from "../base/time.ts";
 import { CLOSE_LATE_FRAME, CLOSE_PROCESS_ENDED, CLOSE_SILENCE } from "./stream_close.ts";
 
-export interface NewConnection {
+/** Time for the first frame of a connection, and for the rest of one that began to come. */
+const FRAME_NS_MAX = 5 * NS_PER_S;
+/** Silence after which a connection is given up: its client connects again at the next beat. */
+const SILENCE_NS_MAX = 24 * 3_600 * NS_PER_S;
+/**
+ * Nothing is closed for its age while bytes of it may wait, but for so long: a flood of others must
+ * not keep it open for ever.
+ */
+const READ_OUT_NS_MAX = NS_PER_S;
+
+interface NewConnection {
   readonly fd: number;
   /** Of the process that connected; -1 = the kernel gives none. */
   readonly pidfd: number;
@@ -59,10 +66,10 @@ export class StreamConnections {
     this.pidfd[row] = pidfd;
     this.pid[row] = pid;
     this.uid[row] = uid;
-    this.#frameDueNs[row] = nowNs + STREAM_FRAME_NS_MAX;
+    this.#frameDueNs[row] = nowNs + FRAME_NS_MAX;
     this.#heardNs[row] = nowNs;
     this.#endedNs[row] = Number.NaN;
-    this.#due(nowNs + STREAM_FRAME_NS_MAX);
+    this.#due(nowNs + FRAME_NS_MAX);
     return row;
   }
 
@@ -83,8 +90,8 @@ export class StreamConnections {
   /** A part of a frame came: more parts do not give it more time. */
   heardPart(row: number, nowNs: number): void {
     if (this.#frameDueNs[row] !== Number.POSITIVE_INFINITY) return;
-    this.#frameDueNs[row] = nowNs + STREAM_FRAME_NS_MAX;
-    this.#due(nowNs + STREAM_FRAME_NS_MAX);
+    this.#frameDueNs[row] = nowNs + FRAME_NS_MAX;
+    this.#due(nowNs + FRAME_NS_MAX);
   }
 
   /** Its process has ended; what it sent before is still to be read. */
@@ -100,7 +107,7 @@ export class StreamConnections {
    */
   sweep(nowNs: number, nothingWaits: boolean, close: (row: number, reason: number) => void): void {
     if (nowNs < this.#nextDueNs) return;
-    const byNs = nothingWaits ? nowNs : nowNs - STREAM_READ_OUT_NS_MAX;
+    const byNs = nothingWaits ? nowNs : nowNs - READ_OUT_NS_MAX;
     this.#nextDueNs = Number.POSITIVE_INFINITY;
     for (let row = 0; row < this.fd.length; row++) {
       if (this.fd[row]! < 0) continue;
@@ -112,7 +119,7 @@ export class StreamConnections {
 
   #dueNs(row: number): number {
     const endedNs = this.#endedNs[row]!;
-    const silentNs = this.#heardNs[row]! + STREAM_SILENCE_NS_MAX;
+    const silentNs = this.#heardNs[row]! + SILENCE_NS_MAX;
     const dueNs = Math.min(this.#frameDueNs[row]!, silentNs);
     return Number.isNaN(endedNs) ? dueNs : Math.min(dueNs, endedNs);
   }
@@ -120,7 +127,7 @@ export class StreamConnections {
   #reasonAt(row: number, byNs: number): number {
     if (this.#endedNs[row]! <= byNs) return CLOSE_PROCESS_ENDED;
     if (this.#frameDueNs[row]! <= byNs) return CLOSE_LATE_FRAME;
-    return this.#heardNs[row]! + STREAM_SILENCE_NS_MAX <= byNs ? CLOSE_SILENCE : -1;
+    return this.#heardNs[row]! + SILENCE_NS_MAX <= byNs ? CLOSE_SILENCE : -1;
   }
 
   #due(ns: number): void {

@@ -1,4 +1,5 @@
-// What is counted of a stream listener beside the families of every listener (spec 05 section 10.3).
+// What is counted of a stream listener beside the families of every listener (spec 05 section
+// 10.3).
 import { blockPer, type CountersOf, counter, gauge } from "../base/counters.ts";
 import { CLOSE_REASONS } from "./stream_close.ts";
 

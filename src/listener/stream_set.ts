@@ -8,16 +8,18 @@ import type { Readiness } from "../../ffi/readiness.ts";
 import { close } from "../../ffi/socket.ts";
 import { accept } from "../../ffi/stream.ts";
 import { Counters } from "../base/counters.ts";
-import {
-  STREAM_ACCEPT_RETRY_NS,
-  STREAM_ACCEPTS_PER_LOOK_MAX,
-  STREAM_CONNECTIONS_MAX,
-} from "../base/limits.ts";
+import { STREAM_CONNECTIONS_MAX } from "../base/limits.ts";
+import { NS_PER_MS } from "../base/time.ts";
 import type { AllowList } from "./allow_list.ts";
 import { CLOSE_DESCRIPTORS, CLOSE_ERROR, CLOSE_UID } from "./stream_close.ts";
 import { StreamConnections } from "./stream_connections.ts";
 import { STREAM, type StreamCounters } from "./stream_counters.ts";
 import type { StreamPlaces } from "./stream_places.ts";
+
+/** Connections taken in one look: each costs about 20 us. */
+const ACCEPTS_PER_LOOK_MAX = 16;
+/** When accepting is tried again after the system had no descriptor or memory for it. */
+const ACCEPT_RETRY_NS = 100 * NS_PER_MS;
 
 interface StreamSetOptions {
   readonly readiness: Readiness;
@@ -56,7 +58,7 @@ export class StreamSet {
     { nowNs, allowList }: { nowNs: number; allowList: AllowList | undefined },
     begun: (row: number) => void,
   ): void {
-    for (let i = 0; i < STREAM_ACCEPTS_PER_LOOK_MAX; i++) {
+    for (let i = 0; i < ACCEPTS_PER_LOOK_MAX; i++) {
       const made = accept(fd);
       if (made >= 0) {
         const row = this.#admit(made, allowList, nowNs);
@@ -67,7 +69,7 @@ export class StreamSet {
       if (made === -ECONNABORTED) continue;
       // No descriptor, or no memory: a socket that stays readable would spin the loop.
       this.#options.readiness.remove(fd);
-      this.acceptAgainNs = nowNs + STREAM_ACCEPT_RETRY_NS;
+      this.acceptAgainNs = nowNs + ACCEPT_RETRY_NS;
       return;
     }
   }
@@ -76,7 +78,7 @@ export class StreamSet {
   resume(fd: number, nowNs: number): void {
     if (nowNs < this.acceptAgainNs) return;
     const isBack = this.#options.readiness.add(fd, POLLIN) === 0;
-    this.acceptAgainNs = isBack ? Number.POSITIVE_INFINITY : nowNs + STREAM_ACCEPT_RETRY_NS;
+    this.acceptAgainNs = isBack ? Number.POSITIVE_INFINITY : nowNs + ACCEPT_RETRY_NS;
   }
 
   /** The process of `row` has ended: its pidfd stays readable, and would spin the loop. */

@@ -16,12 +16,7 @@ import { UCRED_CMSG_LEN, UCRED_CMSG_SPACE } from "../../ffi/layout.ts";
 import { pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { EpollReadiness } from "../../ffi/readiness.ts";
 import * as arena from "../../ffi/stream_arena.ts";
-import {
-  BATCH_SIZE,
-  FRAME_BYTES,
-  STREAM_CONNECTIONS_MAX,
-  STREAM_LOOKS_PER_RECEIVE_MAX,
-} from "../base/limits.ts";
+import { BATCH_SIZE, FRAME_BYTES, STREAM_CONNECTIONS_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import { REJECT_CTRL_TRUNCATED, REJECT_NO_CREDENTIALS } from "../base/reject_reason.ts";
 import type { GenerationClock } from "../processes/generation.ts";
@@ -37,6 +32,9 @@ import type { StreamCounters } from "./stream_counters.ts";
 import type { StreamPlaces } from "./stream_places.ts";
 import { StreamSet } from "./stream_set.ts";
 import { UnixStreamSocket, type UnixStreamSocketOptions } from "./unix_stream_socket.ts";
+
+/** Looks of one receive that gave no whole frame: 64 reads each, so a millisecond in all. */
+const LOOKS_PER_RECEIVE_MAX = 16;
 
 export interface UnixStreamListenerOptions extends UnixStreamSocketOptions {
   readonly name: string;
@@ -127,7 +125,7 @@ export class UnixStreamListener implements Listener {
     set.resume(this.#socket.fd, nowNs);
     // Before the looks: what a row says of its connection holds until the next receive.
     set.connections.sweep(nowNs, false, this.#close);
-    for (let looks = 0; looks < STREAM_LOOKS_PER_RECEIVE_MAX; looks++) {
+    for (let looks = 0; looks < LOOKS_PER_RECEIVE_MAX; looks++) {
       // Before the look: it may find every connection empty at any moment from now on.
       const generation = this.#nowGeneration();
       const ready = this.#readiness.look();

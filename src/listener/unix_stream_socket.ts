@@ -5,7 +5,6 @@ import { SO_PASSCRED, SOCK_STREAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { close, openSocket, setSocketOption, unixAddress } from "../../ffi/socket.ts";
 import { listen } from "../../ffi/stream.ts";
-import { STREAM_BACKLOG } from "../base/limits.ts";
 import { bindDescriptor } from "../sockets/bind_descriptor.ts";
 import { isTaken, type KeptSockets } from "../sockets/kept_sockets.ts";
 import {
@@ -15,6 +14,9 @@ import {
   madeByUnit,
   unlinkBoundPath,
 } from "../sockets/socket_path.ts";
+
+/** Connections that wait to be accepted; connect(2) of more gets EAGAIN, or waits. */
+const BACKLOG = 1_024;
 
 interface Access {
   /** Permission bits of the socket file, exact. */
@@ -73,7 +75,7 @@ export class UnixStreamSocket {
       });
       this.#bound = bound;
       this.directorySynced = bound.directorySynced;
-      check(listen(this.fd, STREAM_BACKLOG), "cannot listen");
+      check(listen(this.fd, BACKLOG), "cannot listen");
     } catch (error) {
       close(this.fd);
       throw error;

@@ -85,7 +85,7 @@ export class StreamTarget implements FuzzTarget {
   }
 }
 
-/** What the writers of a connection have written: mostly whole frames, at times another's within. */
+/** What the writers of a connection wrote: mostly whole frames, at times another's within. */
 function writes(random: Random): SentByte[] {
   const sent: SentByte[] = [];
   let sender = 2;
