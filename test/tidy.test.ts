@@ -25,7 +25,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   "ffi/constants.ts EIO": "the same",
   "ffi/constants.ts EINVAL": "the same",
   "src/events/event.ts BeatEvent": "one of the kinds that a program may ask for",
-  "src/listener/unix_stream.ts UnixStreamListener": "not yet a kind of the configuration",
   "src/wire/key_derivation.ts deriveEpochKey":
     "part of the protocol's vectors, not yet of the wire",
 };

@@ -39,6 +39,8 @@ const LOOKS_PER_RECEIVE_MAX = 16;
 export interface UnixStreamListenerOptions extends UnixStreamSocketOptions {
   readonly name: string;
   readonly allowList: AllowList | undefined;
+  /** A sender may state the pid that it has in its own namespace. */
+  readonly containers?: boolean;
   /** Shared by the stream listeners of a daemon. */
   readonly places: StreamPlaces;
   /** A descriptor of a connection must be below this. */
@@ -53,6 +55,7 @@ export class UnixStreamListener implements Listener {
   readonly batch: ReceivedBatch;
   readonly directorySynced: boolean;
   allowList: AllowList | undefined;
+  containers: boolean;
   readonly #readiness = new EpollReadiness(BATCH_SIZE);
   readonly #arena = new arena.StreamArena();
   readonly #assembly = new FrameAssembly(STREAM_CONNECTIONS_MAX);
@@ -75,6 +78,7 @@ export class UnixStreamListener implements Listener {
   constructor(options: UnixStreamListenerOptions, socket?: UnixStreamSocket) {
     this.name = options.name;
     this.allowList = options.allowList;
+    this.containers = options.containers ?? false;
     this.#options = options;
     this.#nowGeneration = options.nowGeneration ?? (() => Number.NaN);
     this.batch = new ReceivedBatch(this.#arena.words);
@@ -194,6 +198,7 @@ export class UnixStreamListener implements Listener {
   change(options: UnixStreamListenerOptions): void {
     this.#options = options;
     this.allowList = options.allowList;
+    this.containers = options.containers ?? false;
     this.#socket.changeAccess(options);
   }
 
