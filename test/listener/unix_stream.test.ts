@@ -1,8 +1,9 @@
 // The Unix stream listener with real sockets and real senders (spec 05 section 10).
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { AF_UNIX, IS_LINUX, POLLIN, SOCK_STREAM } from "../../ffi/constants.ts";
+import { AF_UNIX, F_DUPFD_CLOEXEC, IS_LINUX, POLLIN, SOCK_STREAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
+import { libc } from "../../ffi/libc.ts";
 import { PollSet } from "../../ffi/poll.ts";
 import { effectiveUid } from "../../ffi/process.ts";
 import { close, connect, openSocket, send, unixAddress } from "../../ffi/socket.ts";
@@ -21,6 +22,7 @@ import {
 import { UnixStreamSocket } from "../../src/listener/unix_stream_socket.ts";
 import { fromListener } from "../../src/observer/library.ts";
 import { nowGeneration } from "../../src/processes/generation.ts";
+import { KeptSockets } from "../../src/sockets/kept_sockets.ts";
 import { encode } from "../../src/wire/encode.ts";
 import { openDescriptors, openedSince } from "../support/descriptors.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -367,6 +369,33 @@ describe.if(IS_LINUX)("UnixStreamListener", () => {
     expect(existsSync(path)).toBe(true);
     socket.close();
     expect(existsSync(path)).toBe(false);
+  });
+
+  test("what was sent between two daemons waits in the listening socket", () => {
+    const names: string[] = [];
+    const store = { add: (name: string) => names.push(name), remove: () => {}, has: () => true };
+    const reports = {
+      madeAnew: (_: string, reason: string) => expect(reason).toBe(""),
+      disagrees: () => {},
+      closed: () => {},
+      leftAlone: () => {},
+    };
+    const before = new KeptSockets({ store, passed: [], queueLength: 10, reports });
+    const listener = listen({ kept: before });
+    expect(names[0]).toStartWith("varta-stream-q10-");
+    const stored = libc.fcntl(listener.socket.fd, F_DUPFD_CLOEXEC, 0);
+    before.beginEnd();
+    listener.close();
+    const fd = client(listener);
+    send(fd, frame(1));
+    // Another length of datagram queues is nothing to a stream.
+    const passed = [{ fd: stored, name: names[0]! }];
+    const after = new KeptSockets({ store, passed, queueLength: 512, reports });
+    const { path } = listener;
+    const next = listen({ path, kept: after });
+    const [row] = drain(next);
+    expect(row).toMatchObject({ payload: 1, pid: process.pid, hasPidfd: true });
+    after.beginEnd();
   });
 
   test("a frame passes the checks of the observer in their order", () => {
