@@ -36,6 +36,8 @@ export const SO_PASSCRED = 16;
 /** Linux only: who is at the other end of a connected Unix socket, and its groups. */
 export const SO_PEERCRED = 17;
 export const SO_PEERGROUPS = 59;
+/** Linux 6.5: a pidfd of the process that connected, also when it has ended. */
+export const SO_PEERPIDFD = 77;
 /** Linux only: a classic BPF program that sees each datagram before it is queued. */
 export const SO_ATTACH_FILTER = 26;
 export const SO_DETACH_FILTER = 27;

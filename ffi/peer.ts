@@ -1,7 +1,17 @@
 // Who is at the other end of a connected Unix stream socket, as the kernel knew it at connect(2)
 // or listen(2). Linux only: elsewhere it is nobody that is known.
 import { ptr } from "bun:ffi";
-import { ERANGE, IS_LINUX, SO_PEERCRED, SO_PEERGROUPS, SOL_SOCKET } from "./constants.ts";
+import {
+  ENOPROTOOPT,
+  ERANGE,
+  F_SETFD,
+  FD_CLOEXEC,
+  IS_LINUX,
+  SO_PEERCRED,
+  SO_PEERGROUPS,
+  SO_PEERPIDFD,
+  SOL_SOCKET,
+} from "./constants.ts";
 import { resultOrErrno } from "./errno.ts";
 import { UCRED } from "./layout.ts";
 import { libc } from "./libc.ts";
@@ -34,6 +44,21 @@ export function peerCredentials(fd: number): PeerCredentials | undefined {
     uid: words[UCRED.uid / 4]!,
     gid: words[UCRED.gid / 4]!,
   };
+}
+
+/**
+ * A descriptor of the very process that connected, whatever became of its pid since; -errno on
+ * failure: -ENOPROTOOPT = this kernel has none (before Linux 6.5).
+ */
+export function peerPidfd(fd: number): number {
+  if (!IS_LINUX) return -ENOPROTOOPT;
+  words[LENGTH] = 4;
+  const result = libc.getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, address, lengthAddress);
+  if (result < 0) return resultOrErrno(result);
+  // The kernel makes it close-on-exec; said once more, since a child that held it would be a leak.
+  const pidfd = words[0]!;
+  libc.fcntl(pidfd, F_SETFD, FD_CLOEXEC);
+  return pidfd;
 }
 
 /** The supplementary groups of the peer; empty where the kernel does not say. */

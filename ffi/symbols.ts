@@ -272,6 +272,14 @@ export const LINUX_SYMBOLS = {
     ],
     returns: "i32",
   },
+  recvmsg: {
+    args: [
+      "i32", // int sockfd
+      "ptr", // struct msghdr *msg
+      "i32", // int flags
+    ],
+    returns: "i32", // ssize_t: at most one frame is read
+  },
   sendmsg: {
     args: [
       "i32", // int sockfd

@@ -157,6 +157,15 @@ export const IDENTITY_PUT_OFF_NS_MAX = 50 * NS_PER_MS;
 /** Listeners of one daemon: the listener of a beat is a u8 in the event row. */
 export const LISTENERS_MAX = 64;
 
+/**
+ * Connections of all stream listeners together: with a pidfd each they are 8,192 descriptors, half
+ * of what a service has by default (spec 05 section 10).
+ */
+export const STREAM_CONNECTIONS_MAX = 4_096;
+/** Of them of one user, so that four are needed to take all. */
+export const STREAM_CONNECTIONS_PER_UID_MAX = 1_024;
+/** Of one process: a client has one, and a program may have several clients. */
+export const STREAM_CONNECTIONS_PER_PID_MAX = 16;
 /** Shared keys of one secure listener: every one is tried on every datagram (spec 02). */
 export const SHARED_KEYS_MAX = 8;
 /** Senders whose replay state one secure listener keeps; the unknown one beyond them is refused. */
@@ -294,6 +303,11 @@ assert(PUMP_BUDGET_PER_TURN % BATCH_SIZE === 0, "the pump budget is checked betw
 assert(
   (RUBBISH_SAMPLE_RARE & (RUBBISH_SAMPLE_RARE - 1)) === 0,
   "the sample is taken by the bits of a word",
+);
+assert(
+  STREAM_CONNECTIONS_PER_PID_MAX < STREAM_CONNECTIONS_PER_UID_MAX &&
+    STREAM_CONNECTIONS_PER_UID_MAX < STREAM_CONNECTIONS_MAX,
+  "no process takes the connections of its user, and no user those of all",
 );
 assert(LISTENERS_MAX <= 256, "a listener number is a u8");
 assert(FILE_WRITE_BYTES_MAX < FILE_QUEUE_BYTES_MAX, "a queue holds more than one write");

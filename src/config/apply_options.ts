@@ -1,6 +1,7 @@
 // Lays the options of the command line over the checked file (spec 07 section 3): option > file >
 // default. Each value is held against the form of its key, so that limits and words are the same
 // as in the file.
+import { isUnixKind } from "./keys/listener_keys.ts";
 import { resolve } from "node:path";
 import {
   type CheckedDocument,
@@ -158,7 +159,7 @@ function replaceUdpListeners(application: Application): void {
   if (address !== undefined) {
     setFromOption(listener, "address", "udp-bind-addr", address, application);
   }
-  const others = document.listeners.filter(({ kind }) => kind === "unix" || kind === undefined);
+  const others = document.listeners.filter(({ kind }) => isUnixKind(kind) || kind === undefined);
   document.listeners = [...others, listener];
 }
 

@@ -34,4 +34,8 @@ export type LogFormat = Config["log"]["format"];
 
 type ListenerOf<K extends ListenerKind> = ConfigOf<(typeof LISTENER_KEYS)[K]>;
 
-export type ListenerConfig = ListenerOf<"unix"> | ListenerOf<"udp"> | ListenerOf<"secure-udp">;
+export type ListenerConfig =
+  | ListenerOf<"unix">
+  | ListenerOf<"unix-stream">
+  | ListenerOf<"udp">
+  | ListenerOf<"secure-udp">;

@@ -4,7 +4,7 @@ import { isLoopbackAddress } from "../config/keys/address.ts";
 import type { Config, ListenerConfig } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 import { SocketInUseError } from "../sockets/socket_path.ts";
-import { HAS_CREDENTIALS, UnixListener } from "../listener/unix.ts";
+import { HAS_CREDENTIALS } from "../listener/unix.ts";
 import {
   bindListener,
   type DaemonListener,
@@ -32,7 +32,7 @@ export function openListeners(
     warnAboutListener(parts, listenerConfig);
     const listener = openListener(listenerConfig, parts);
     parts.observer.addListener(listener);
-    if (!(listener instanceof UnixListener) || listener.directorySynced) continue;
+    if (!("directorySynced" in listener) || listener.directorySynced) continue;
     parts.log.warn("directory sync failed, ignoring", {
       listener: listener.name,
     });
@@ -80,7 +80,7 @@ export function openPatiently<Opened>(open: () => Opened, sleepMs: (ms: number) 
 
 /** Risks that the configuration accepts, logged once for each listener that is opened. */
 export function warnAboutListener({ log }: Pick<Parts, "log">, config: ListenerConfig): void {
-  if (config.kind === "unix") return;
+  if ("path" in config) return;
   const fields = { listener: config.name, address: config.address, port: config.port };
   if (config.kind === "udp")
     log.warn("unauthenticated listener", {

@@ -69,7 +69,7 @@ export class Strangers {
   #may({ pid, uid, listener: name }: MemberFacts, config: Config): May | null {
     const { observer, processes } = this.#options;
     const found = config.listeners.find((one) => one.name === name);
-    if (found?.kind !== "unix") return null;
+    if (found === undefined || !("path" in found)) return null;
     const file = statSync(found.path, { throwIfNoEntry: false });
     if (file === undefined) return null;
     const mode = file.mode & MODE_BITS;

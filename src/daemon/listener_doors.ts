@@ -12,6 +12,8 @@ import { SecureUdpListener } from "../listener/secure_udp.ts";
 import { UnixListener } from "../listener/unix.ts";
 import type { UdpSocket } from "../listener/udp_socket.ts";
 import type { UnixSocket } from "../listener/unix_socket.ts";
+import { UnixStreamListener } from "../listener/unix_stream.ts";
+import type { UnixStreamSocket } from "../listener/unix_stream_socket.ts";
 import { showListener } from "../observer/observer_counters.ts";
 import { checkGroup } from "../sockets/socket_path.ts";
 import { DoorFault, type PreparedDoors } from "./door_change.ts";
@@ -99,11 +101,11 @@ class ListenerChange implements PreparedDoors {
         ? open("key_file", () => kinds.keysOf(config))
         : undefined;
     if (keys !== undefined) this.#drops.push(() => wipeKeys(keys));
-    const place = config.kind === "unix" ? "path" : "port";
+    const place = "path" in config ? "path" : "port";
     const held = { leaving: this.#leaving, kept: this.#parts.kept };
     const bound = at === undefined ? open(place, () => kinds.bindAnother(config, held)) : undefined;
     if (bound !== undefined) this.#drops.push(() => bound.close());
-    if (config.kind === "unix" && at?.config.kind === "unix") {
+    if ("path" in config && at !== undefined && "path" in at.config) {
       const { gid, path } = config;
       if (gid !== undefined && gid !== at.config.gid) open("group", () => checkGroup(path, gid));
     }
@@ -165,6 +167,8 @@ class ListenerChange implements PreparedDoors {
       if (socket === before) continue;
       const isLeft = !taken.has(before);
       if (listener instanceof UnixListener) listener.moveTo(socket as UnixSocket, isLeft, nowNs);
+      else if (listener instanceof UnixStreamListener)
+        listener.moveTo(socket as UnixStreamSocket, isLeft);
       else {
         listener.moveTo(socket as UdpSocket);
         if (isLeft) before.close();
@@ -182,7 +186,7 @@ class ListenerChange implements PreparedDoors {
     if (members?.config.kind !== config.kind) return;
     const { slots, table, len } = this.#parts.observer.tracker;
     const [now] = listener.batch.origin;
-    const isNetwork = config.kind !== "unix";
+    const isNetwork = !("path" in config);
     if (members.number === number && (!isNetwork || now === before)) return;
     for (let slot = 0; slot < len; slot++) {
       if (slots.listener[slot] !== members.number) continue;

@@ -1,7 +1,9 @@
 // The listeners of the daemon by their kinds: the socket of each, and what each has from its
 // configuration and from the daemon, at the start as at a reload.
 import { SystemError } from "../../ffi/errno.ts";
+import { descriptorLimit } from "../../ffi/limits.ts";
 import { effectiveUid } from "../../ffi/process.ts";
+import { DESCRIPTORS_RESERVED_MAX } from "../base/limits.ts";
 import { ORIGIN_KEY_ATTESTED, ORIGIN_NETWORK_UNVERIFIED } from "../base/origin.ts";
 import type { Config, ListenerConfig } from "../config/config.ts";
 import { allowListOf } from "../listener/allow_list.ts";
@@ -11,6 +13,9 @@ import { UdpListener } from "../listener/udp.ts";
 import { UdpSocket, UdpSocketError } from "../listener/udp_socket.ts";
 import { UnixListener, type UnixListenerOptions } from "../listener/unix.ts";
 import { UnixSocket } from "../listener/unix_socket.ts";
+import { StreamPlaces } from "../listener/stream_places.ts";
+import { UnixStreamListener, type UnixStreamListenerOptions } from "../listener/unix_stream.ts";
+import { UnixStreamSocket } from "../listener/unix_stream_socket.ts";
 import type { Observer } from "../observer/observer.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import { readKeyFiles } from "../secrets/key_file.ts";
@@ -21,8 +26,11 @@ import type { LiveConfig } from "./live_config.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { StartError } from "./start_error.ts";
 
-export type DaemonListener = UnixListener | UdpListener | SecureUdpListener;
-export type ListenerSocket = UnixSocket | UdpSocket;
+export type DaemonListener = UnixListener | UnixStreamListener | UdpListener | SecureUdpListener;
+export type ListenerSocket = UnixSocket | UnixStreamSocket | UdpSocket;
+
+/** Of the process, whose descriptors they are. */
+const STREAM_PLACES = new StreamPlaces();
 
 type ConfigOf<Kind extends ListenerConfig["kind"]> = Extract<
   ListenerConfig,
@@ -31,7 +39,9 @@ type ConfigOf<Kind extends ListenerConfig["kind"]> = Extract<
 
 /** Two listeners of one address have the same socket, one after the other. */
 export function addressOf(config: ListenerConfig): string {
-  return config.kind === "unix" ? `unix:${config.path}` : `udp:${config.address}:${config.port}`;
+  return "path" in config
+    ? `${config.kind}:${config.path}`
+    : `udp:${config.address}:${config.port}`;
 }
 
 /** What `open` makes for a listener; throws `StartError` with the likely cure. */
@@ -52,8 +62,9 @@ export function opening<Opened>({ name }: ListenerConfig, open: () => Opened): O
  * `UdpSocketError` or `SystemError`.
  */
 export function bindListener(config: ListenerConfig, kept: KeptSockets): ListenerSocket {
-  if (config.kind !== "unix") return new UdpSocket({ ...config, kept });
+  if (!("path" in config)) return new UdpSocket({ ...config, kept });
   const { path, mode, gid } = config;
+  if (config.kind === "unix-stream") return new UnixStreamSocket({ path, mode, gid, kept });
   return new UnixSocket({ path, mode, gid, kept }, nowGeneration);
 }
 
@@ -65,9 +76,11 @@ export function bindAnother(
   config: ListenerConfig,
   { leaving, kept }: { readonly leaving: readonly ListenerSocket[]; readonly kept: KeptSockets },
 ): ListenerSocket {
-  if (config.kind === "unix") {
+  if ("path" in config) {
     const { path, mode, gid } = config;
-    return new UnixSocket({ path, mode, gid, kept, syncsDirectory: false }, nowGeneration);
+    const options = { path, mode, gid, kept, syncsDirectory: false };
+    if (config.kind === "unix-stream") return new UnixStreamSocket(options);
+    return new UnixSocket(options, nowGeneration);
   }
   const inTheWay = leaving.filter((one) => one instanceof UdpSocket && one.port === config.port);
   return new UdpSocket(
@@ -103,6 +116,8 @@ export function makeListener(
   { parts, socket, keys }: ListenerParts,
 ): DaemonListener {
   if (config.kind === "unix") return new UnixListener(unixOptions(config), socket as UnixSocket);
+  if (config.kind === "unix-stream")
+    return new UnixStreamListener(streamOptions(config), socket as UnixStreamSocket);
   if (config.kind === "udp") return new UdpListener(udpOptions(config), socket as UdpSocket);
   const { observer, live } = parts;
   return new SecureUdpListener(
@@ -122,12 +137,26 @@ export function makeListener(
 /** Its socket and its kind are the same. */
 export function changeListener(listener: DaemonListener, config: ListenerConfig): void {
   if (listener instanceof UnixListener) listener.change(unixOptions(config as ConfigOf<"unix">));
+  else if (listener instanceof UnixStreamListener)
+    listener.change(streamOptions(config as ConfigOf<"unix-stream">));
   else listener.change(udpOptions(config as ConfigOf<"udp" | "secure-udp">));
 }
 
 function unixOptions(config: ConfigOf<"unix">): UnixListenerOptions {
   const { allowUids, allowGids, ...options } = config;
   return { ...options, allowList: allowListOf(allowUids, allowGids), nowGeneration };
+}
+
+function streamOptions(config: ConfigOf<"unix-stream">): UnixStreamListenerOptions {
+  const { allowUids, allowGids, ...options } = config;
+  const limit = Number(descriptorLimit()?.soft ?? Number.POSITIVE_INFINITY);
+  return {
+    ...options,
+    allowList: allowListOf(allowUids, allowGids),
+    places: STREAM_PLACES,
+    fdEnd: limit - Math.min(DESCRIPTORS_RESERVED_MAX, Math.ceil(limit / 2)),
+    nowGeneration,
+  };
 }
 
 function udpOptions<C extends ConfigOf<"udp" | "secure-udp">>(config: C) {

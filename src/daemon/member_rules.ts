@@ -88,7 +88,7 @@ export function inForce(
 /** Whether recoveries are accepted by the listener that is called so; one that is gone has none. */
 function acceptsRecovery({ listeners }: Config, name: string | undefined): boolean {
   const listener = listeners.find((one) => one.name === name);
-  return listener !== undefined && listener.kind !== "unix" && listener.acceptRecovery === true;
+  return listener !== undefined && "acceptRecovery" in listener && listener.acceptRecovery === true;
 }
 
 /** The rules in force, and since when. */

@@ -9,6 +9,7 @@ import { EXPORT } from "../export/event_export.ts";
 import { FILES } from "../files/counters.ts";
 import { HTTP } from "../http/counters.ts";
 import { BIND, SECURE, SOCKET } from "../listener/counters.ts";
+import { STREAM } from "../listener/stream_counters.ts";
 import { RUBBISH } from "../listener/rubbish_watch.ts";
 import { CAUSES } from "../metrics/causes.ts";
 import { AGENT_ROWS } from "../metrics/agent_families.ts";
@@ -57,6 +58,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       IDENTITY,
       PID_MAX,
       SOCKET,
+      STREAM,
       BIND,
       SOCKET_FILES,
       CLOCK,

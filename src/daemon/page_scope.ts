@@ -2,6 +2,7 @@
 // kind, and families of what is not configured. They are left out as long as they are 0, so nothing
 // that happens after all is hidden (spec 08 section 1). A daemon without a configuration file has
 // the page of the Rust observer, where everything is there.
+import { isUnixKind } from "../config/keys/listener_keys.ts";
 import { EXPECTED } from "../agents/expected_agents.ts";
 import { AUDIT } from "../audit/counters.ts";
 import { type AnyBlock, familiesOf } from "../base/counters.ts";
@@ -95,7 +96,7 @@ function ofListeners(config: Config): RuledOut[] {
     { family: AUTH_FAILURES, values: ["uid", "pid"].filter(nowhere) },
     { family: RATE_LIMITED, values: ["per_pid", "global"].filter((one) => nowhere(`rate_${one}`)) },
     ...(kinds.includes("secure-udp") ? [] : all(SECURE)),
-    ...(kinds.every((kind) => kind === "unix")
+    ...(kinds.every(isUnixKind)
       ? [{ family: "varta_watch_identity_looks_total", values: ["remote"] }]
       : []),
   ];

@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { RuntimeDirectory } from "../config/load_result.ts";
 import { shortestThresholdNs } from "../config/shortest_threshold.ts";
 import { UnixListener } from "../listener/unix.ts";
+import { UnixStreamListener } from "../listener/unix_stream.ts";
 import type { Parts } from "./parts.ts";
 import type { Servers } from "./servers.ts";
 import { SocketWatch } from "./socket_watch.ts";
@@ -22,7 +23,7 @@ export function makeSocketWatch(options: SocketWatchOptions): SocketWatch {
     sockets: () => [
       ...observer.listenersInForce
         .map((number) => observer.listeners[number])
-        .filter((listener) => listener instanceof UnixListener),
+        .filter((one) => one instanceof UnixListener || one instanceof UnixStreamListener),
       ...servers.watched,
     ],
     log,

@@ -49,9 +49,10 @@ export function logListening(
   kept?: TakenPaths,
 ): void {
   const { kind, name } = listener;
-  if (kind === "unix") {
+  if ("path" in listener) {
     const { path } = listener;
-    log.info("listening", { listener: name, path, ...inherited(path, kept) });
+    const ofStream = kind === "unix-stream" ? { kind } : {};
+    log.info("listening", { listener: name, ...ofStream, path, ...inherited(path, kept) });
   } else {
     const { address, port } = listener;
     log.info("listening", { listener: name, kind, address, port, ...inherited(listener, kept) });

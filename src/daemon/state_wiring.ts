@@ -150,7 +150,8 @@ function restore(state: State, parts: Parts, config: Config): RestoredState {
 /** The numbers of the listeners to which whoever was connected no longer is. */
 function madeAnew({ kept }: Parts, { listeners }: Config): ReadonlySet<number> {
   const numbers = listeners.flatMap((one, number) =>
-    one.kind === "unix" && !kept.tookOver(one.path) ? [number] : [],
+    // Of a stream the connections end with the process.
+    one.kind === "unix-stream" || (one.kind === "unix" && !kept.tookOver(one.path)) ? [number] : [],
   );
   return new Set(numbers);
 }

@@ -24,7 +24,7 @@ export const SOCKET = blockPer(["listener"], {
     "Granted SO_RCVBUF of a UDP listener; 0 is the kernel's own.",
     {
       ask: ({ kind, rcvbufBytes }: AskedListener) =>
-        kind === "unix" ? NOT_OF_ITS_KIND : (rcvbufBytes ?? 0),
+        isUdp(kind) ? (rcvbufBytes ?? 0) : NOT_OF_ITS_KIND,
     },
   ),
   udpKernelDrops: counter(
@@ -32,7 +32,7 @@ export const SOCKET = blockPer(["listener"], {
     "Datagrams that the kernel dropped because the buffer of a UDP listener was full.",
     {
       ask: ({ kind, kernelDrops }: AskedListener) =>
-        kind === "unix" ? NOT_OF_ITS_KIND : (kernelDrops ?? 0),
+        isUdp(kind) ? (kernelDrops ?? 0) : NOT_OF_ITS_KIND,
     },
   ),
   queueFull: counter(
@@ -68,3 +68,7 @@ export const SECURE = block({
 });
 
 export type SecureCounters = CountersOf<typeof SECURE>;
+
+function isUdp(kind: string): boolean {
+  return kind === "udp" || kind === "secure-udp";
+}

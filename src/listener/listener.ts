@@ -6,8 +6,9 @@ import type { AllowList } from "./allow_list.ts";
 import type { SecureCounters } from "./counters.ts";
 import type { KernelFilter } from "./kernel_filter.ts";
 import type { ReceivedBatch } from "./received_batch.ts";
+import type { StreamCounters } from "./stream_counters.ts";
 
-export type ListenerKind = "unix" | "udp" | "secure-udp";
+export type ListenerKind = "unix" | "unix-stream" | "udp" | "secure-udp";
 
 export interface Listener {
   readonly kind: ListenerKind;
@@ -37,6 +38,8 @@ export interface Listener {
   readonly queueFull?: number;
   /** Of a listener that decrypts. */
   readonly counters?: SecureCounters;
+  /** Of a listener that has connections. */
+  readonly streams?: StreamCounters;
   /** Keeps rubbish out of its queue, where the kernel can do that. */
   readonly filter?: KernelFilter;
   /** Senders that are accepted; undefined = all that the socket lets in. */

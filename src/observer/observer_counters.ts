@@ -33,4 +33,5 @@ export function showListener({ listeners }: Observer, number: number, show: Show
   show(new Counters(SOCKET, listener), { listener: listener.name }, number);
   show(new Counters(BIND, listener), {}, number);
   if (listener.counters !== undefined) show(listener.counters, {}, number);
+  if (listener.streams !== undefined) show(listener.streams, { listener: listener.name }, number);
 }

@@ -59,7 +59,7 @@ export function unitDifferences(wanted: Fit["wanted"], file: FileAt, fd: number)
     differences.push(`SocketMode=${octal(file.mode)}, mode is ${octal(mode)}`);
   if (wanted.gid !== undefined && file.gid !== wanted.gid)
     differences.push(`its group is ${file.gid}, group is ${wanted.gid}`);
-  if (wanted.role === "beat" && getSocketOption(fd, SO_PASSCRED) === 0)
+  if (wanted.role !== "control" && getSocketOption(fd, SO_PASSCRED) === 0)
     differences.push("PassCredentials=no: who sent what waits in it is unknown");
   return differences;
 }

@@ -4,8 +4,8 @@
 // with which mode, and the length of its queue, which is fixed for life. A UDP socket says itself
 // where it is; its name tells people.
 
-/** "beat" = a Unix listener. */
-export type SocketRole = "beat" | "control";
+/** "beat" = a Unix datagram listener, "stream" = a Unix stream listener. */
+export type SocketRole = "beat" | "stream" | "control";
 
 export interface StoredName {
   readonly role: SocketRole;
@@ -17,7 +17,8 @@ export interface StoredName {
   readonly mode: number;
 }
 
-const FORMAT = /^varta-(beat|control)-q([0-9]{1,10})-d([0-9]{1,20})-i([0-9]{1,20})-m([0-7]{3,4})$/;
+const FORMAT =
+  /^varta-(beat|stream|control)-q([0-9]{1,10})-d([0-9]{1,20})-i([0-9]{1,20})-m([0-7]{3,4})$/;
 
 export function storedNameText({ role, queueLength, dev, ino, mode }: StoredName): string {
   const octal = mode.toString(8).padStart(3, "0");

@@ -11,6 +11,10 @@ const ONE_LISTENER_OF_EACH_KIND = `
 kind = "unix"
 path = "/a"
 [[listener]]
+kind = "unix-stream"
+path = "/run/varta/stream.sock"
+
+[[listener]]
 kind = "udp"
 port = 1
 accept_plaintext = true

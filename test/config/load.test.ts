@@ -360,6 +360,15 @@ describe("loadConfig() refuses", () => {
     ]);
   });
 
+  test("a stream listener on other platforms than Linux", async () => {
+    using fixture = new FixtureHost({ platform: "darwin" });
+    const result = await fixture.load('[[listener]]\nkind = "unix-stream"\npath = "/a"\n');
+    if (result.ok) throw new Error("the file was accepted");
+    expect(result.problems.map(({ key, text }) => `${key}: ${text}`)).toEqual([
+      'listener[0].kind: found "unix-stream" on darwin, where frames carry no credentials; want a listener of another kind',
+    ]);
+  });
+
   test("a secret file of another owner", async () => {
     using fixture = new FixtureHost({ uid: process.getuid!() + 1 });
     fixture.writeSecrets();

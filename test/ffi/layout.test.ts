@@ -53,7 +53,13 @@ const LENGTHS: Readonly<Record<string, string>> = {
   PIDFD_CMSG_SPACE: "CMSG_SPACE(sizeof(int))",
 };
 /** Younger than the headers of many a machine. */
-const NEW_CONSTANTS = ["SO_PASSPIDFD", "SO_PASSRIGHTS", "SCM_PIDFD", "PIDFD_INFO_EXIT"];
+const NEW_CONSTANTS = [
+  "SO_PASSPIDFD",
+  "SO_PASSRIGHTS",
+  "SO_PEERPIDFD",
+  "SCM_PIDFD",
+  "PIDFD_INFO_EXIT",
+];
 const LINUX_ONLY_TABLES = [
   "WATCHDOG_INFO",
   "MMSGHDR",

@@ -8,6 +8,7 @@ import type { FuzzTarget } from "./fuzz.ts";
 import { HttpTarget } from "./http_target.ts";
 import { SecureTarget } from "./secure_target.ts";
 import { StateTarget } from "./state_target.ts";
+import { StreamTarget } from "./stream_target.ts";
 import { WireTarget } from "./wire_target.ts";
 
 export const TARGETS: ReadonlyMap<string, () => FuzzTarget> = new Map<string, () => FuzzTarget>([
@@ -20,4 +21,5 @@ export const TARGETS: ReadonlyMap<string, () => FuzzTarget> = new Map<string, ()
   ["audit", () => new AuditTarget()],
   ["dbus", () => new DbusTarget()],
   ["state", () => new StateTarget()],
+  ["stream", () => new StreamTarget()],
 ]);

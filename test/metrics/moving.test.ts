@@ -243,6 +243,16 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/listener/queue_fill.test.ts",
     words: "fill.full",
   },
+  varta_stream_closed_total: {
+    why: SOCKETS,
+    file: "test/listener/unix_stream.test.ts",
+    words: "STREAM.closed[reason]",
+  },
+  varta_stream_connections: {
+    why: SOCKETS,
+    file: "test/listener/unix_stream.test.ts",
+    words: "STREAM.connections",
+  },
   varta_socket_bind_dir_fsync_failed_total: {
     why: SOCKETS,
     file: "test/observer/library.test.ts",

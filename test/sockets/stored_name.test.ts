@@ -12,6 +12,8 @@ const NAME = { role: "beat", queueLength: 512, dev: 26n, ino: 1_042n, mode: 0o66
 describe("storedNameText()", () => {
   test("says role, queue length, file and mode", () => {
     expect(storedNameText(NAME)).toBe("varta-beat-q512-d26-i1042-m660");
+    const stream = storedNameText({ ...NAME, role: "stream" });
+    expect(readStoredName(stream)?.role).toBe("stream");
     expect(storedNameText({ ...NAME, role: "control", mode: 0 })).toBe(
       "varta-control-q512-d26-i1042-m000",
     );

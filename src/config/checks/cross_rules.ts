@@ -4,6 +4,7 @@
 import { posix } from "node:path";
 import { LISTENERS_MAX } from "../../base/limits.ts";
 import { canonicalAddress, isLoopbackAddress, parseListen } from "../keys/address.ts";
+import { isUnixKind } from "../keys/listener_keys.ts";
 import { listenerNames } from "./listener_names.ts";
 import { checkAgents } from "./agent_rules.ts";
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
@@ -35,7 +36,7 @@ export function checkCrossRules(
   for (const listener of document.listeners) {
     if (listener.kind === "udp") checkPlaintext(listener, report);
     if (listener.kind === "secure-udp") checkSecure(listener, report);
-    if (listener.kind !== "unix") checkAcceptRecovery(document, listener, report);
+    if (!isUnixKind(listener.kind)) checkAcceptRecovery(document, listener, report);
     if (platform !== "linux") checkCredentialKeys(listener, platform, report);
   }
   checkRecovery(document, platform, report);
@@ -159,7 +160,7 @@ function ownerOfPlace<Owner extends { readonly listener: CheckedListener }>(
 
 function addressClaim({ kind, values }: CheckedListener): AddressClaim | undefined {
   const { path, address, port } = values;
-  if (kind === "unix" && path !== undefined) {
+  if (isUnixKind(kind) && path !== undefined) {
     return {
       key: "path",
       id: posix.normalize(path),
@@ -168,7 +169,7 @@ function addressClaim({ kind, values }: CheckedListener): AddressClaim | undefin
       want: "a path of its own",
     };
   }
-  if (kind === undefined || kind === "unix") return undefined;
+  if (kind === undefined || isUnixKind(kind)) return undefined;
   if (address === undefined || port === undefined) return undefined;
   const place = { address: canonicalAddress(address), port };
   return {
@@ -240,6 +241,11 @@ function checkAcceptRecovery(
 }
 
 function checkCredentialKeys(listener: CheckedListener, platform: string, report: Report): void {
+  if (listener.kind === "unix-stream") {
+    const found = `"unix-stream" on ${platform}, where frames carry no credentials`;
+    const want = "a listener of another kind";
+    report({ at: { listener, key: "kind" }, anchor: "value", found, want });
+  }
   for (const key of ["allow_uids", "allow_gids"] as const) {
     if (listener.values[key] === undefined) continue;
     const found = `an allow list on ${platform}, where beats carry no credentials`;
@@ -341,7 +347,7 @@ function socketPaths({ listeners, tables }: CheckedDocument) {
   const owners = new Map<string, { readonly label: string; readonly ref: KeyRef }>();
   for (const listener of listeners) {
     const { path } = listener.values;
-    if (listener.kind !== "unix" || path === undefined) continue;
+    if (!isUnixKind(listener.kind) || path === undefined) continue;
     const ref = { listener, key: "path" };
     owners.set(posix.normalize(path), { label: `the path of ${listenerLabel(listener)}`, ref });
   }

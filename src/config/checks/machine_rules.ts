@@ -17,6 +17,7 @@ import { errnoText } from "../../../ffi/errno.ts";
 import { close, connect, openSocket, unixAddress } from "../../../ffi/socket.ts";
 import { parentFault } from "../../files/directory_rules.ts";
 import { Accounts } from "../accounts.ts";
+import { isUnixKind } from "../keys/listener_keys.ts";
 import { parseListen } from "../keys/address.ts";
 import type { CheckedDocument, CheckedListener } from "./check_document.ts";
 import type { Fault } from "../problems/fault.ts";
@@ -92,10 +93,10 @@ class MachineRules {
   listener(listener: CheckedListener): void {
     const { kind, values } = listener;
     const { path, address, port, group } = values;
-    if (kind === "unix" && path !== undefined)
-      this.#socket({ listener, key: "path" }, path, SOCK_DGRAM);
-    if (kind === "unix" && group !== undefined) this.#group({ listener, key: "group" }, group);
-    if (kind === "unix" || kind === undefined || address === undefined || port === undefined)
+    if (isUnixKind(kind) && path !== undefined)
+      this.#socket({ listener, key: "path" }, path, kind === "unix" ? SOCK_DGRAM : SOCK_STREAM);
+    if (isUnixKind(kind) && group !== undefined) this.#group({ listener, key: "group" }, group);
+    if (isUnixKind(kind) || kind === undefined || address === undefined || port === undefined)
       return;
     this.#port({ listener, key: "port" }, { protocol: "udp", host: address, port });
   }

@@ -10,8 +10,13 @@ import { live, restart } from "./key.ts";
 /** A state takes about 100 bytes, all of them at start: 6 MiB. */
 const SENDER_STATES_MAX = 65_536;
 
-export const LISTENER_KINDS = ["unix", "udp", "secure-udp"] as const;
+export const LISTENER_KINDS = ["unix", "unix-stream", "udp", "secure-udp"] as const;
 export type ListenerKind = (typeof LISTENER_KINDS)[number];
+
+/** Whether it has a socket file, and senders that the kernel attests. */
+export function isUnixKind(kind: ListenerKind | undefined): kind is "unix" | "unix-stream" {
+  return kind === "unix" || kind === "unix-stream";
+}
 
 export const LISTENER_NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 
@@ -21,8 +26,7 @@ const RCVBUF_BYTES_UNIX = 1_048_576;
 const ACCEPT_RECOVERY = live("acceptRecovery", flag,
   "Whether beats from here may lead to a recovery");
 
-const UNIX_KEYS = {
-  ...sharedKeys("unix", RCVBUF_BYTES_UNIX),
+const SOCKET_FILE_KEYS = {
   path: live("path", socketPath('the socket, such as "/run/varta/varta.sock"'),
     "Path of the socket", { required: true }),
   mode: live("mode", mode, "Mode of the socket file, in octal", { byDefault: "0600" }),
@@ -33,8 +37,14 @@ const UNIX_KEYS = {
     "Accepts senders in containers by the pid that they have there", { byDefault: false }),
 };
 
+const UNIX_KEYS = { ...sharedKeys("unix"), ...rcvbufKey(RCVBUF_BYTES_UNIX), ...SOCKET_FILE_KEYS };
+
+// A receive buffer of a stream would bound nothing: what waits is the sender's.
+const UNIX_STREAM_KEYS = { ...sharedKeys("unix-stream"), ...SOCKET_FILE_KEYS };
+
 const UDP_KEYS = {
-  ...sharedKeys("udp", 0),
+  ...sharedKeys("udp"),
+  ...rcvbufKey(0),
   ...networkKeys("0.0.0.0"),
   accept_plaintext: live("acceptPlaintext", flag,
     "Accepts unauthenticated beats: any sender can beat for any pid", { byDefault: false }),
@@ -42,7 +52,8 @@ const UDP_KEYS = {
 };
 
 const SECURE_UDP_KEYS = {
-  ...sharedKeys("secure-udp", 0),
+  ...sharedKeys("secure-udp"),
+  ...rcvbufKey(0),
   ...networkKeys("127.0.0.1"),
   key_file: live("keyFile", secretFile("key", "a key file"), "Shared key in use, 64 hex digits",
     { loads: "keyDigest" }),
@@ -60,17 +71,23 @@ const SECURE_UDP_KEYS = {
 
 export const LISTENER_KEYS = {
   unix: UNIX_KEYS,
+  "unix-stream": UNIX_STREAM_KEYS,
   udp: UDP_KEYS,
   "secure-udp": SECURE_UDP_KEYS,
 } as const;
 
-function sharedKeys<const K extends ListenerKind>(kind: K, rcvbufBytes: number) {
+function sharedKeys<const K extends ListenerKind>(kind: K) {
   const nameWant =
     'a name of 1 to 32 characters from a-z, 0-9, "_" and "-", the first a letter or digit';
   return {
     kind: live("kind", literal(LISTENER_KINDS, kind), "Kind of the listener", { required: true }),
     name: live("name", text(nameWant, LISTENER_NAME), "Name of the listener in metrics and logs",
       { computed: `${kind}-N, N from 0` }),
+  };
+}
+
+function rcvbufKey(rcvbufBytes: number) {
+  return {
     rcvbuf_bytes: live("rcvbufBytes", integer({ min: 0, max: I32_MAX }),
       "Receive buffer asked of the kernel, in bytes; 0 = its default",
       { byDefault: rcvbufBytes, unit: "bytes" }),

@@ -54,8 +54,7 @@ const HARMS: readonly Harm[] = [
   {
     key: "PrivateTmp",
     harms: (_, { unit, config }) =>
-      config?.listeners.some((one) => one.kind === "unix" && isInPrivateTmp(unit, one.path)) ===
-      true,
+      config?.listeners.some((one) => "path" in one && isInPrivateTmp(unit, one.path)) === true,
     effect: "Its sockets below /tmp are in a /tmp of its own: no agent finds them.",
     instead: "no",
     severity: "fault",
@@ -63,7 +62,7 @@ const HARMS: readonly Harm[] = [
   {
     key: "PrivateNetwork",
     harms: (value, { config }) =>
-      isOn(value) && config?.listeners.some(({ kind }) => kind !== "unix") === true,
+      isOn(value) && config?.listeners.some((one) => !("path" in one)) === true,
     effect: "No beat by UDP comes in, and nobody can scrape it by TCP.",
     instead: "no",
     severity: "fault",

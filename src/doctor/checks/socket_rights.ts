@@ -27,7 +27,7 @@ interface UnixSocket {
 /** Sockets that are there; a path that cannot be looked at has none. */
 function socketsOf({ config }: Place): UnixSocket[] {
   return (config?.listeners ?? []).flatMap((one) => {
-    if (one.kind !== "unix") return [];
+    if (!("path" in one)) return [];
     const files = [one.path, ...above(one.path)].map((path) => look(path));
     if (files.some((file) => file === undefined)) return [];
     const [own] = files as Stats[];

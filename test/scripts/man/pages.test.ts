@@ -51,7 +51,7 @@ describe("varta.toml(5)", () => {
       expect(page).toContain(`\n.Ss [${table}]\\&\n`);
       for (const key of keysOf(shape)) expect(page).toMatch(keyItemOf(key));
     }
-    expect(page.split("\n.Ss [[listener]]\\&\n")).toHaveLength(4);
+    expect(page.split("\n.Ss [[listener]]\\&\n")).toHaveLength(5);
     for (const shape of Object.values(LISTENER_KEYS))
       for (const key of keysOf(shape)) expect(page).toMatch(keyItemOf(key));
   });
