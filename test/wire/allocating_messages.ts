@@ -11,7 +11,7 @@ const bytes = new Uint8Array(4_096);
 const texts = ["WATCHDOG=1", "WATCHDOG=1\n", "STATUS=serving\nWATCHDOG=1\nWATCHDOG_USEC=2000000\n"];
 const lengths = texts.map((text) => Buffer.from(text).length);
 const starts = [0, 100, 200];
-texts.forEach((text, i) => bytes.set(Buffer.from(text), starts[i]));
+for (const [i, text] of texts.entries()) bytes.set(Buffer.from(text), starts[i]);
 const message = new NotifyMessage();
 let beats = 0;
 
