@@ -7,10 +7,10 @@ import { ANNOUNCED_NAME_BYTES, announcedNameText, isAnnouncedName } from "./anno
 import { crc32cWords } from "./crc32c.ts";
 import { NONCE_TERMINAL, PID_INIT, PID_MIN } from "./frame.ts";
 
-const CONTROL_BYTES = 64;
+export const CONTROL_BYTES = 64;
 
 export const CONTROL_HELLO = 1;
-const CONTROL_BYE = 2;
+export const CONTROL_BYE = 2;
 
 /** Why 64 bytes are no control datagram; 0 = they are one. Indexes of the names. */
 export const CONTROL_OK = 0;
@@ -35,7 +35,7 @@ export const CONTROL_ERROR_NAMES = [
 
 /** The bytes 56 43 ("VC") as the low half of the little-endian head word. */
 const CONTROL_MAGIC = 0x4356;
-const CONTROL_VERSION = 1;
+export const CONTROL_VERSION = 1;
 
 const WORD_HEAD = 0;
 const WORD_PID = 1;
