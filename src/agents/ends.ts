@@ -25,21 +25,35 @@ export interface MemberEnd {
   readonly isStalled: boolean;
   /** A recovery has sent it a signal, not long ago. */
   readonly isSignalled: boolean;
-  /** It said goodbye, or the service manager is stopping its unit. */
+  /** The service manager is stopping its unit. */
   readonly isAnnounced: boolean;
+  /** It said goodbye, and has not beaten since. */
+  readonly saidGoodbye: boolean;
 }
 
 const { SIGHUP, SIGINT, SIGPIPE, SIGTERM } = constants.signals;
 /** Those that systemd calls clean. */
 const CLEAN_SIGNALS: readonly number[] = [SIGHUP, SIGINT, SIGPIPE, SIGTERM];
 
+const { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT } = constants.signals;
+const { SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ } = constants.signals;
+/**
+ * Those that dump core, by signal(7): whether a core was written is a matter of limits, and not of
+ * what happened.
+ */
+const CORE_SIGNALS: readonly number[] = [
+  ...[SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT],
+  ...[SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ],
+];
+
 export function howEnded({ cleanExit }: EndPolicy, end: MemberEnd): HowEnded {
   const { waitStatus } = end;
   const isUnknown = Number.isNaN(waitStatus);
   if (end.isStalled || end.isSignalled) return isUnknown ? "unknown" : "unclean";
   if (end.isAnnounced) return "clean";
+  const signal = isUnknown ? 0 : signalOf(waitStatus);
+  if (end.saidGoodbye) return CORE_SIGNALS.includes(signal) ? "unclean" : "clean";
   if (isUnknown) return "unknown";
-  const signal = signalOf(waitStatus);
   if (signal !== 0) return CLEAN_SIGNALS.includes(signal) ? "clean" : "unclean";
   const status = exitStatusOf(waitStatus);
   return status === 0 || cleanExit.includes(status) ? "clean" : "unclean";

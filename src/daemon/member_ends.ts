@@ -343,6 +343,7 @@ export class MemberEnds implements Deadline {
       isStalled: observer.tracker.slots.isLatched(slot),
       isSignalled: this.#members.isSignalled(end, this.#nowNs),
       isAnnounced: end.isAnnounced,
+      saidGoodbye: observer.tracker.slots.saidGoodbye(slot),
     });
   }
 

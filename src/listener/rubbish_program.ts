@@ -24,6 +24,12 @@ import {
 import { FRAME_BYTES } from "../base/limits.ts";
 import { U32_MAX } from "../base/u64.ts";
 import { CRC32C_POLYNOMIAL, CRC32C_RESIDUE } from "../wire/crc32c.ts";
+import {
+  CONTROL_BYE,
+  CONTROL_BYTES,
+  CONTROL_HELLO,
+  CONTROL_VERSION,
+} from "../wire/control_datagram.ts";
 import { STATUS_CRITICAL, VERSION } from "../wire/frame.ts";
 import { MASTER_FRAME_BYTES, SHARED_FRAME_BYTES } from "../wire/secure_frame.ts";
 
@@ -36,6 +42,9 @@ export const UDP_HEADER_BYTES = 8;
 const HEAD = (0x5641 << 8) | VERSION;
 const WHOLE = U32_MAX;
 
+/** "VC", the version and no kind, as the kernel loads them. */
+const CONTROL_HEAD = (0x5643 << 16) | (CONTROL_VERSION << 8);
+
 interface FrameFilterOptions {
   /** The frames begin at this byte. */
   readonly at: number;
@@ -43,6 +52,8 @@ interface FrameFilterOptions {
   readonly sample: number;
   /** Below are no pids of senders. */
   readonly pidMin: number;
+  /** The listener takes hellos and byes, too. */
+  readonly takesControl?: boolean;
 }
 
 /** For 32-byte frames: the strict program, then the plain one. */
@@ -61,15 +72,17 @@ export function sealedFilters(at: number, sample: number): readonly FilterProgra
   return [p.end()];
 }
 
-function plain({ at, sample }: FrameFilterOptions): FilterProgram {
+function plain({ at, sample, takesControl }: FrameFilterOptions): FilterProgram {
   const p = new Assembler(sample);
+  if (takesControl === true) passControl(p, at);
   sizeAndHead(p, at);
   p.put(BPF_RET_K, WHOLE);
   return p.end();
 }
 
-function strict({ at, sample, pidMin }: FrameFilterOptions): FilterProgram {
+function strict({ at, sample, pidMin, takesControl }: FrameFilterOptions): FilterProgram {
   const p = new Assembler(sample);
+  if (takesControl === true) passControl(p, at);
   sizeAndHead(p, at);
   p.put(BPF_LD_B_ABS, at + 3);
   p.sampleIfAbove(STATUS_CRITICAL);
@@ -91,6 +104,18 @@ function strict({ at, sample, pidMin }: FrameFilterOptions): FilterProgram {
   checksum(p, at);
   p.put(BPF_RET_K, WHOLE);
   return p.end();
+}
+
+// By size, magic, version and kind alone: a program has room for the CRC of 32 bytes, and not for
+// that of 64 beside it. What passes so is bounded by the allowance of its sender.
+function passControl(p: Assembler, at: number): void {
+  p.put(BPF_LD_W_LEN);
+  p.skipUnlessEqual(at + CONTROL_BYTES, 5);
+  p.put(BPF_LD_W_ABS, at);
+  p.skipIfEqual(CONTROL_HEAD | CONTROL_HELLO, 2);
+  p.skipIfEqual(CONTROL_HEAD | CONTROL_BYE, 1);
+  p.toSample();
+  p.put(BPF_RET_K, WHOLE);
 }
 
 function sizeAndHead(p: Assembler, at: number): void {

@@ -18,6 +18,7 @@ import { BeatAllowance } from "./beat_allowance.ts";
 import type { SlotTable } from "./slot_table.ts";
 import {
   SLOT_BEAT_ONCE,
+  SLOT_GOODBYE,
   SLOT_HAS_REFUSALS,
   SLOT_HAS_REGULAR_NONCE,
   SLOT_PROVEN,
@@ -26,10 +27,10 @@ import {
 
 /**
  * For `record` is an agent without a number before it, one that may be another than the sender, a
- * second beat, one that was reported silent, and the first beat after refused ones.
+ * second beat, one that was reported silent, and the first beat after refused ones or a goodbye.
  */
 const STEADY = SLOT_HAS_REGULAR_NONCE | SLOT_PROVEN;
-const LOOKED_AT = STEADY | SLOT_BEAT_ONCE | SLOT_STALL_EMITTED | SLOT_HAS_REFUSALS;
+const LOOKED_AT = STEADY | SLOT_BEAT_ONCE | SLOT_STALL_EMITTED | SLOT_HAS_REFUSALS | SLOT_GOODBYE;
 
 /** A received batch as the tracker reads it: columns by datagram, and what all of them share. */
 export class BeatRun {

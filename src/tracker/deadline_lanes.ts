@@ -117,8 +117,8 @@ export class DeadlineLanes {
    * that waits for no deadline goes on waiting for none, and one that is late stays so.
    */
   change(slot: number, { thresholdNs, lateNs, graceNs }: Terms): void {
-    const { lane: laneOf, lastNs, firstNs, graceEndNs, prev } = this.#slots;
-    const endNs = graceNs > 0 ? firstNs[slot]! + graceNs : Number.NEGATIVE_INFINITY;
+    const { lane: laneOf, lastNs, graceEndNs, prev } = this.#slots;
+    const endNs = this.#slots.graceEndBy(slot, graceNs);
     const isInHeap = this.graces.has(slot);
     const isSameLane = this.thresholdOf(slot) === thresholdNs && this.lateOf(slot) === lateNs;
     if (isSameLane && !isInHeap) graceEndNs[slot] = endNs;
@@ -141,12 +141,12 @@ export class DeadlineLanes {
    * members, not by its square.
    */
   changeAll(order: Int32Array, termsOf: (slot: number) => Terms, nowNs: number): void {
-    const { lane: laneOf, lastNs, firstNs, graceEndNs, prev } = this.#slots;
+    const { lane: laneOf, lastNs, graceEndNs, prev } = this.#slots;
     const moved: number[] = [];
     const waiting: number[] = [];
     for (const slot of order) {
       const terms = termsOf(slot);
-      const endNs = terms.graceNs > 0 ? firstNs[slot]! + terms.graceNs : Number.NEGATIVE_INFINITY;
+      const endNs = this.#slots.graceEndBy(slot, terms.graceNs);
       const isSame =
         this.thresholdOf(slot) === terms.thresholdNs && this.lateOf(slot) === terms.lateNs;
       if (isSame && graceEndNs[slot]! === endNs) continue;

@@ -18,6 +18,7 @@ import { RemovedPids } from "./removed_pids.ts";
 import type { RestoredGate } from "./restored_gate.ts";
 import {
   SLOT_ENDED,
+  SLOT_GOODBYE,
   SLOT_HAS_REGULAR_NONCE,
   SLOT_HAS_TERMINAL_TIMESTAMP,
   SLOT_STALL_EMITTED,
@@ -163,14 +164,24 @@ export class SlotTable {
   }
 
   /**
-   * It has beaten or ended: what it was held for by the gate of restored members is over. True if
-   * it was, and now waits for no deadline.
+   * It has beaten or ended: what it was held for by the gate of restored members is over, and so
+   * is its goodbye. True if it now waits for no deadline because of that.
    */
   endDeferral(slot: number): boolean {
+    if (this.slots.saidGoodbye(slot)) return this.#endGoodbye(slot);
     if (this.restoredGate?.isHeld(slot) !== true) return false;
     this.lanes.graces.remove(slot);
     this.slots.graceEndNs[slot] = Number.NEGATIVE_INFINITY;
     return true;
+  }
+
+  #endGoodbye(slot: number): boolean {
+    const { slots, lanes } = this;
+    const waited = lanes.graces.has(slot);
+    lanes.graces.remove(slot);
+    slots.flags[slot]! &= ~SLOT_GOODBYE;
+    slots.graceEndNs[slot] = slots.ownGraceEndNs[slot]!;
+    return waited;
   }
 
   /** The stall of `slot` is surfaced: it waits for no deadline until its next beat. */

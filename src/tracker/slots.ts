@@ -36,6 +36,8 @@ export const SLOT_HAS_REFUSALS = 32;
 export const SLOT_HAS_SOURCE = 64;
 /** Its process has ended; it waits for its deadline, or for its recovery. */
 export const SLOT_ENDED = 128;
+/** It has said that it is about to end, and has not beaten since. */
+export const SLOT_GOODBYE = 256;
 
 /** `lane` of a slot that is given to no member. */
 export const LANE_NONE = 255;
@@ -65,6 +67,9 @@ export const SLOT_COLUMNS = {
   firstNs: f64(),
   graceEndNs: fresh(Number.NEGATIVE_INFINITY, f64()),
   gracePlace: fresh(PLACE_NONE, u32()),
+  /** Observer time of its goodbye, and the grace that it has without; valid with SLOT_GOODBYE. */
+  goodbyeNs: f64(),
+  ownGraceEndNs: f64(),
   /** Beats taken ahead of the rate as of `lastNs`, see BeatAllowance. */
   debt: f64(),
   /** Status and payload of the last accepted beat, and the number of the listener that took it. */
@@ -119,7 +124,7 @@ export const SLOT_COLUMNS = {
    * last accepted one.
    */
   aliveNs: f64(),
-  flags: fresh(SLOT_BEAT_ONCE, u8()),
+  flags: fresh(SLOT_BEAT_ONCE, u16()),
   /**
    * The row of the lane that has the member's threshold, and the links in it, -1 = end; `prev` is
    * LINK_NONE while the slot waits for no deadline or for its grace. Written by DeadlineLanes only.
@@ -144,7 +149,7 @@ export const SLOT_COLUMNS = {
 
 /** The slots for all but the tracker: no other file writes a column. */
 export type SlotsView = ReadonlyColumns<typeof SLOT_COLUMNS> &
-  Pick<Slots, "isLatched" | "hasSource" | "hasEnded" | "isProven">;
+  Pick<Slots, "isLatched" | "hasSource" | "hasEnded" | "isProven" | "saidGoodbye">;
 
 export class Slots extends columnTable(SLOT_COLUMNS) {
   /** Rows that are reserved, whether they may be used or not. */
@@ -208,6 +213,18 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
 
   hasEnded(slot: number): boolean {
     return (this.flags[slot]! & SLOT_ENDED) !== 0;
+  }
+
+  saidGoodbye(slot: number): boolean {
+    return (this.flags[slot]! & SLOT_GOODBYE) !== 0;
+  }
+
+  /** When its grace is over by a rule; while a goodbye runs that holds, and the other is kept. */
+  graceEndBy(slot: number, graceNs: number): number {
+    const endNs = graceNs > 0 ? this.firstNs[slot]! + graceNs : Number.NEGATIVE_INFINITY;
+    if (!this.saidGoodbye(slot)) return endNs;
+    this.ownGraceEndNs[slot] = endNs;
+    return this.graceEndNs[slot]!;
   }
 
   prove(slot: number): void {

@@ -35,6 +35,21 @@ export function crc32c(bytes: Uint8Array): number {
   return (state ^ 0xffff_ffff) >>> 0;
 }
 
+/** CRC-32C of the `wordCount` words from word `w` on; equals `crc32c` of their bytes. */
+export function crc32cWords(words: Uint32Array, w: number, wordCount: number): number {
+  const t = POSITIONS;
+  let state = 0xffff_ffff;
+  for (let i = w; i < w + wordCount; i++) {
+    state ^= words[i]!;
+    state =
+      t[0x1800 + (state & 0xff)]! ^
+      t[0x1900 + ((state >>> 8) & 0xff)]! ^
+      t[0x1a00 + ((state >>> 16) & 0xff)]! ^
+      t[0x1b00 + (state >>> 24)]!;
+  }
+  return (state ^ 0xffff_ffff) >>> 0;
+}
+
 /** CRC-32C of the 28 bytes that start at word `w`; equals `crc32c` of them. */
 export function crc32cFrame(words: Uint32Array, w: number): number {
   const t = POSITIONS;

@@ -11,7 +11,8 @@ import {
 } from "../../src/agents/ends.ts";
 
 function ended(waitStatus: number, more: Partial<MemberEnd> = {}): MemberEnd {
-  return { waitStatus, isStalled: false, isSignalled: false, isAnnounced: false, ...more };
+  const none = { isStalled: false, isSignalled: false, isAnnounced: false, saidGoodbye: false };
+  return { waitStatus, ...none, ...more };
 }
 
 const exit = (status: number) => status * 256;
@@ -45,11 +46,25 @@ describe("howEnded()", () => {
       expect(howEnded(END_POLICY_DEFAULT, ended(waitStatus, { isAnnounced: true }))).toBe("clean");
   });
 
+  test.each([
+    ["exit 1", exit(1), "clean"],
+    ["SIGKILL", 9, "clean"],
+    ["what is not known", Number.NaN, "clean"],
+    ["SIGSEGV with a core", 11 + 128, "unclean"],
+    ["SIGSEGV without a core", 11, "unclean"],
+    ["SIGABRT", 6, "unclean"],
+    ["SIGQUIT", 3, "unclean"],
+    ["SIGSYS", 31, "unclean"],
+  ] as const)("after a goodbye, by %s, is %p: %p", (_what, waitStatus, how) => {
+    expect(howEnded(END_POLICY_DEFAULT, ended(waitStatus, { saidGoodbye: true }))).toBe(how);
+  });
+
   test("is never clean of a member that is stalled, or that a recovery has signalled", () => {
     for (const more of [{ isStalled: true }, { isSignalled: true }]) {
-      for (const isAnnounced of [false, true]) {
+      for (const said of [false, true]) {
+        const announced = { ...more, isAnnounced: said, saidGoodbye: said };
         const how = (waitStatus: number) =>
-          howEnded(END_POLICY_DEFAULT, ended(waitStatus, { ...more, isAnnounced }));
+          howEnded(END_POLICY_DEFAULT, ended(waitStatus, announced));
         expect(how(exit(0))).toBe("unclean");
         expect(how(15)).toBe("unclean");
         expect(how(Number.NaN)).toBe("unknown");
@@ -85,10 +100,12 @@ function byThePage(policy: EndPolicy, end: MemberEnd): string {
       ? `signal ${end.waitStatus % 128}`
       : `exit ${Math.floor(end.waitStatus / 256)}`;
   const clean = ["exit 0", "signal 1", "signal 2", "signal 13", "signal 15"];
+  const core = [3, 4, 5, 6, 7, 8, 11, 24, 25, 31].map((signal) => `signal ${signal}`);
   clean.push(...policy.cleanExit.map((status) => `exit ${status}`));
   const rows: [boolean, string][] = [
     [end.isStalled || end.isSignalled, text === "unknown" ? "unknown" : "unclean"],
     [end.isAnnounced, "clean"],
+    [end.saidGoodbye, core.includes(text) ? "unclean" : "clean"],
     [text === "unknown", "unknown"],
     [clean.includes(text), "clean"],
     [true, "unclean"],
@@ -108,6 +125,7 @@ test("howEnded() is what the page says of every status and every circumstance", 
     isStalled: fc.boolean(),
     isSignalled: fc.boolean(),
     isAnnounced: fc.boolean(),
+    saidGoodbye: fc.boolean(),
   });
   const policy = fc.record({
     onExit: fc.constantFrom(...ON_EXITS),

@@ -13,6 +13,7 @@ import {
   WATCH_REFUSED,
 } from "../../src/processes/end_watch.ts";
 import { Identification } from "../../src/observer/identification.ts";
+import { goodbyeNsMax, sayGoodbye } from "../../src/tracker/goodbyes.ts";
 import { ScriptedIdentities } from "../support/scripted_identities.ts";
 import { ObserverHarness, type ObserverHarnessOptions } from "../observer/harness.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
@@ -160,6 +161,12 @@ export class EndsHarness extends ObserverHarness {
       nowGeneration: () => Math.floor(clock.ns / (GENERATION_MS * MS)),
       monotonicNs: () => (this.#readNs += this.readingNs),
     });
+  }
+
+  /** The member says goodbye now. */
+  sayGoodbye(pid: number): void {
+    const { tracker } = this.observer;
+    sayGoodbye(tracker.table, tracker.slotOf(pid), this.observer.nowNs(), goodbyeNsMax(0));
   }
 
   /** A member starts now and beats; those whose pids have the same thousands are one agent. */

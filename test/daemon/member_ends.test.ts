@@ -139,6 +139,36 @@ describe("MemberEnds", () => {
     expect(harness.tracked).toBe(0);
   });
 
+  test("calls the end after a goodbye clean, whatever the status, and no crash", () => {
+    const harness = new EndsHarness();
+    harness.begin(100, 101, 102, 103);
+    for (const pid of [100, 101, 102]) harness.sayGoodbye(pid);
+    harness.end(100, EXIT_3);
+    harness.end(101, 9);
+    harness.end(102, 11);
+    harness.end(103, 9);
+    expect(harness.turn()).toEqual([
+      "gone 100 clean",
+      "gone 101 clean",
+      "exit 102 unclean",
+      "exit 103 unclean",
+    ]);
+    harness.pass(THRESHOLD_MS);
+    expect(harness.turn().toSorted()).toEqual(["stall 102 exited", "stall 103 exited"]);
+  });
+
+  test("waits for the end of a member that said goodbye, and then calls it hung", () => {
+    const harness = new EndsHarness();
+    harness.begin(100);
+    harness.sayGoodbye(100);
+    harness.pass(89_999);
+    expect(harness.turn()).toEqual([]);
+    harness.pass(1);
+    expect(harness.turn()).toEqual(["stall 100 hung"]);
+    harness.end(100, 0);
+    expect(harness.turn()).toEqual(["exit 100 unclean"]);
+  });
+
   test("says in which recovery a member ended that is recovered, or that one signalled", () => {
     const harness = new EndsHarness();
     harness.begin(100, 101, 102, 103);

@@ -23,6 +23,14 @@ const REACHED: Readonly<Record<string, readonly string[]>> = {
     ...["ok", "BadMagic", "BadVersion", "BadCrc", "BadStatus", "StallOnWire", "BadPid", "inner ok"],
     ...["BadTimestamp", "BadNonce"],
   ],
+  control_datagram: [
+    ...["ok", "BadMagic", "BadVersion", "BadCrc", "BadKind", "BadPid", "BadNonce", "BadName"],
+  ],
+  notify: [
+    ...["ok", "empty", "too_long", "nul", "WATCHDOG=1", "WATCHDOG=trigger", "READY", "STOPPING"],
+    ...["RELOADING", "BARRIER", "WATCHDOG_USEC", "EXTEND_TIMEOUT_USEC", "ERRNO", "MAINPID"],
+    ...["STATUS", "X_VARTA_NAME"],
+  ],
   secure: ["pass", "decrypt", "replay", "wrong_size", "sender_table_full"],
   cmsg: ["pass", "reason 0", "reason 1", "reason 2", "both", "strays"],
   config: ["exit 78", "exit 64"],

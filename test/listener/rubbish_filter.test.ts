@@ -5,15 +5,20 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { unlinkSync } from "node:fs";
 import { AF_UNIX, EAGAIN, IS_LINUX, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
-import { close, openSocket, sendTo, unixAddress } from "../../ffi/socket.ts";
+import { HEADER_LENGTH, HEADER_STRIDE, ReceiveBatch } from "../../ffi/receive_batch.ts";
+import { bind, close, openSocket, sendTo, unixAddress } from "../../ffi/socket.ts";
+import { attachFilter } from "../../ffi/socket_filter.ts";
 import { RUBBISH_SAMPLE } from "../../src/base/limits.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import type { RubbishFilter } from "../../src/listener/rubbish_filter.ts";
+import { frameFilters } from "../../src/listener/rubbish_program.ts";
 import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
 import { UdpListener } from "../../src/listener/udp.ts";
 import { UnixListener } from "../../src/listener/unix.ts";
+import { encodeControl } from "../../src/wire/control_datagram.ts";
 import { encode } from "../../src/wire/encode.ts";
+import { PID_MIN } from "../../src/wire/frame.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
 import { since } from "../support/since.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -194,3 +199,39 @@ describe.skipIf(!IS_LINUX)("the filter of a UDP listener (Linux)", () => {
     expect(received).toBeGreaterThanOrEqual(2 * GOOD);
   });
 });
+
+test.skipIf(!IS_LINUX).each([0, 1])(
+  "a socket with program %d for hellos takes them, byes and beats, and no rubbish of their size",
+  (which) => {
+    using directory = new TemporaryDirectory();
+    const path = `${directory.path}/socket`;
+    const fd = check(openSocket(AF_UNIX, SOCK_DGRAM), "socket");
+    const sender = check(openSocket(AF_UNIX, SOCK_DGRAM), "socket");
+    check(bind(fd, unixAddress(path)), "bind");
+    // None of the sample passes, so that nothing comes through by luck.
+    const options = { at: 0, sample: 2 ** 31, pidMin: PID_MIN, takesControl: true };
+    check(attachFilter(fd, frameFilters(options)[which]!), "attach");
+    const hello = encodeControl({
+      kind: "hello",
+      pid: process.pid,
+      nonce: 1n,
+      intervalMs: 1_000,
+      name: "web",
+    });
+    const bye = encodeControl({ kind: "bye", pid: process.pid, nonce: 3n });
+    const beat = encode({ status: "ok", pid: 2, timestamp: 0n, nonce: 2n, payload: 0 });
+    const foreign = hello.slice();
+    foreign[1] = 0x41;
+    for (const bytes of [foreign, hello, beat.slice(1), beat, new Uint8Array(64), bye])
+      check(sendTo(sender, bytes, unixAddress(path)), "sendto");
+    const arena = new ReceiveBatch({ iovBytes: 65, stride: 128, credentials: false });
+    const count = arena.receive(fd);
+    const got = Array.from({ length: count }, (_, i) => {
+      const length = arena.words[i * HEADER_STRIDE + HEADER_LENGTH]!;
+      const at = (arena.dataWord + i * arena.dataStride) * 4;
+      return arena.bytes.slice(at, at + length).toHex();
+    });
+    expect(got).toEqual([hello.toHex(), beat.toHex(), bye.toHex()]);
+    for (const each of [fd, sender]) close(each);
+  },
+);

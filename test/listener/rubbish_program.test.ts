@@ -7,6 +7,7 @@ import { RUBBISH_SAMPLE, RUBBISH_SAMPLE_RARE } from "../../src/base/limits.ts";
 import { frameFilters, sealedFilters } from "../../src/listener/rubbish_program.ts";
 import { PID_INIT, PID_MIN } from "../../src/wire/frame.ts";
 import { runClassicBpf } from "../reference/classic_bpf.ts";
+import { referenceControlBytes, referenceControlDatagram } from "../reference/control_datagram.ts";
 import { referenceCrc32c, referenceDecode, referenceEncode } from "../reference/frame.ts";
 
 /** A random word of the kernel that picks nothing for the sample. */
@@ -124,3 +125,62 @@ describe("the filter of sealed frames", () => {
     }
   });
 });
+
+describe.each([0, 8])("the filters of a listener that takes hellos, after %d bytes", (at) => {
+  const options = { at, sample: RUBBISH_SAMPLE, pidMin: PID_MIN };
+  const programs = frameFilters({ ...options, takesControl: true });
+  const without = frameFilters(options);
+  const controls = fc
+    .record({
+      kind: fc.constantFrom(0, 1, 1, 2, 2, 3, 255),
+      pid: fc.nat(),
+      nonce: U64,
+      intervalMs: fc.nat(),
+      name: fc.constantFrom("", "web-1", "a/b"),
+    })
+    .map(referenceControlBytes);
+  const headless = fc.tuple(controls, fc.nat(3), fc.nat(255)).map(([bytes, where, byte]) => {
+    bytes[where] = byte;
+    return bytes;
+  });
+  const kept = (program: (typeof programs)[number], bytes: Uint8Array) =>
+    runClassicBpf(program, seen(bytes, at), UNPICKED);
+
+  test("pass every hello and bye, and nothing else of that size", () => {
+    const others = fc.uint8Array({ minLength: 60, maxLength: 68 });
+    const property = fc.property(fc.oneof(controls, headless, others), (bytes) => {
+      const isControl =
+        bytes.length === 64 && [1, 2].some((kind) => isPrefix([0x56, 0x43, 1, kind], bytes));
+      for (const program of programs) {
+        const wanted = isControl ? 0xffff_ffff : 0;
+        expect(kept(program, bytes)).toBe(wanted);
+        if (referenceControlIsGood(bytes)) expect(wanted).not.toBe(0);
+      }
+    });
+    fc.assert(property, { numRuns: RUNS });
+  });
+
+  test("do with everything else what they did without", () => {
+    const property = fc.property(datagrams, (bytes) => {
+      if (bytes.length === 64) return;
+      programs.forEach((program, i) => {
+        expect(kept(program, bytes)).toBe(kept(without[i]!, bytes));
+      });
+    });
+    fc.assert(property, { numRuns: RUNS });
+  });
+
+  test("fit into the kernel's bound, for containers, too", () => {
+    for (const pidMin of [PID_MIN, PID_INIT])
+      for (const program of frameFilters({ ...options, pidMin, takesControl: true }))
+        expect(program.length).toBeLessThanOrEqual(BPF_MAXINSNS);
+  });
+});
+
+function isPrefix(prefix: readonly number[], bytes: Uint8Array): boolean {
+  return prefix.every((byte, i) => bytes[i] === byte);
+}
+
+function referenceControlIsGood(bytes: Uint8Array): boolean {
+  return bytes.length === 64 && referenceControlDatagram(bytes).error === undefined;
+}

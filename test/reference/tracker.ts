@@ -73,6 +73,8 @@ export interface ReferenceSlot {
   /** Of its first beat, and when it may be judged, both without pauses. */
   firstNs: number;
   graceEndNs: number;
+  /** While a goodbye of it runs: the grace that it has without. */
+  ownGraceEndNs: number | undefined;
   /** It would be judged, and waits for the end of its grace. */
   parked: boolean;
   lane: ReferenceLane;
@@ -334,11 +336,29 @@ export class ReferenceTracker {
     return nowNs - this.pauses.reduce((sum, { ns }) => sum + ns, 0);
   }
 
+  /** The member of `pid` owes no beats from now on, and is judged after `lastsNs`. */
+  sayGoodbye(pid: number, nowNs: number, lastsNs: number): void {
+    const slot = this.find(pid);
+    if (slot === undefined || slot.latched || slot.ownGraceEndNs !== undefined) return;
+    this.#holdNoMore(slot);
+    slot.late = false;
+    slot.parked = true;
+    slot.ownGraceEndNs = slot.graceEndNs;
+    slot.graceEndNs = this.awakeNs(nowNs) + lastsNs;
+  }
+
+  /** The member of `pid` takes its goodbye back, and its silence begins. */
+  takeGoodbyeBack(pid: number, nowNs: number): void {
+    const slot = this.find(pid);
+    if (slot === undefined || slot.latched || slot.ownGraceEndNs === undefined) return;
+    this.#hear(slot, nowNs);
+  }
+
   /** The member of `pid` has these terms from now on, if it is tracked. */
   change(pid: number, { thresholdNs, lateNs, graceNs }: ReferenceTerms): void {
     const slot = this.find(pid);
     if (slot === undefined) return;
-    const graceEndNs = graceNs > 0 ? slot.firstNs + graceNs : -Infinity;
+    const graceEndNs = graceEndBy(slot, graceNs);
     const isSame = slot.lane.thresholdNs === thresholdNs && slot.lane.lateNs === lateNs;
     const keepsItsPlace = isSame && (!slot.parked || slot.graceEndNs === graceEndNs);
     slot.graceEndNs = graceEndNs;
@@ -359,7 +379,7 @@ export class ReferenceTracker {
     const moved: { slot: ReferenceSlot; terms: ReferenceTerms }[] = [];
     for (const slot of this.slots.toSorted((a, b) => a.lastNs - b.lastNs)) {
       const terms = termsOf(slot.pid);
-      const graceEndNs = terms.graceNs > 0 ? slot.firstNs + terms.graceNs : -Infinity;
+      const graceEndNs = graceEndBy(slot, terms.graceNs);
       const { lane } = slot;
       const isSame = lane.thresholdNs === terms.thresholdNs && lane.lateNs === terms.lateNs;
       if (isSame && slot.graceEndNs === graceEndNs) continue;
@@ -534,12 +554,18 @@ export class ReferenceTracker {
   }
 
   #enterLane(slot: ReferenceSlot, beat: ReferenceBeat): void {
-    slot.lastNs = beat.nowNs;
+    this.#hear(slot, beat.nowNs);
+    if (slot.lane === NO_LANE) slot.lane = this.#laneFor(beat.thresholdNs, Infinity);
+  }
+
+  #hear(slot: ReferenceSlot, nowNs: number): void {
+    slot.lastNs = nowNs;
     slot.acceptedAt = ++this.#acceptances;
     slot.late = false;
     slot.held = false;
     slot.parked = false;
-    if (slot.lane === NO_LANE) slot.lane = this.#laneFor(beat.thresholdNs, Infinity);
+    slot.graceEndNs = slot.ownGraceEndNs ?? slot.graceEndNs;
+    slot.ownGraceEndNs = undefined;
   }
 
   #laneFor(thresholdNs: number, lateNs: number): ReferenceLane {
@@ -595,11 +621,20 @@ export class ReferenceTracker {
       held: false,
       firstNs: this.awakeNs(beat.nowNs),
       graceEndNs: -Infinity,
+      ownGraceEndNs: undefined,
       parked: false,
       lane: NO_LANE,
       acceptedAt: 0,
     };
   }
+}
+
+/** When the grace of a rule is over; while a goodbye runs that is kept for later. */
+function graceEndBy(slot: ReferenceSlot, graceNs: number): number {
+  const graceEndNs = graceNs > 0 ? slot.firstNs + graceNs : -Infinity;
+  if (slot.ownGraceEndNs === undefined) return graceEndNs;
+  slot.ownGraceEndNs = graceEndNs;
+  return slot.graceEndNs;
 }
 
 export type ReferenceCounters = ReturnType<typeof freshCounters>;

@@ -62,4 +62,11 @@ describe("refreshRun()", () => {
     expect(PIDS.map((_, i) => h.tracker.refreshRun(run, i, PIDS.length))).toEqual([0, 0, 0, 0]);
     h.tracker.checkInvariants();
   });
+
+  test("takes no beat of a member that said goodbye: the goodbye is taken back first", () => {
+    const h = mixedLanes();
+    h.sayGoodbye(3, 20, 1_000);
+    expect(h.tracker.refreshRun(runOf(h, PIDS, 50), 0, PIDS.length)).toBe(2);
+    h.tracker.checkInvariants();
+  });
 });

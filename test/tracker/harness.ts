@@ -9,6 +9,7 @@ import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
 import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "../../src/events/datagram.ts";
 import { byLastBeat } from "../../src/tracker/beat_order.ts";
 import { TRACKER } from "../../src/tracker/counters.ts";
+import { sayGoodbye, takeGoodbyeBack } from "../../src/tracker/goodbyes.ts";
 import type { Terms } from "../../src/tracker/terms.ts";
 import type { EvictionPolicy } from "../../src/tracker/eviction.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
@@ -122,6 +123,18 @@ export class Harness {
     const slot = this.tracker.slotOf(pid);
     const all = { thresholdNs, lateNs: Number.POSITIVE_INFINITY, graceNs: 0, ...terms };
     if (slot >= 0) this.tracker.table.lanes.change(slot, all);
+  }
+
+  /** `pid` says goodbye, if it is tracked. */
+  sayGoodbye(pid: number, now: number, lastsNs: number): void {
+    const slot = this.tracker.slotOf(pid);
+    if (slot >= 0) sayGoodbye(this.tracker.table, slot, now, lastsNs);
+  }
+
+  /** `pid` takes its goodbye back without a beat, if it is tracked. */
+  takeGoodbyeBack(pid: number, now: number): void {
+    const slot = this.tracker.slotOf(pid);
+    if (slot >= 0) takeGoodbyeBack(this.tracker.table, slot, now);
   }
 
   /** All members have these terms from `now` on. */

@@ -68,6 +68,8 @@ type Operation =
       readonly later: number;
     }
   | { readonly kind: "pause"; readonly ns: number }
+  | { readonly kind: "goodbye"; readonly pid: number; readonly lasts: number }
+  | { readonly kind: "stays"; readonly pid: number }
   | { readonly kind: "start time"; readonly pid: number; readonly generation: number | undefined }
   | { readonly kind: "end"; readonly pid: number; readonly hasEnded: boolean }
   | { readonly kind: "take removed" }
@@ -167,6 +169,18 @@ function operations(world: World): fc.Arbitrary<Operation> {
       arbitrary: fc.record({ kind: fc.constant("pause" as const), ns: fc.constantFrom(20, 120) }),
     },
     {
+      weight: world.graces.length > 0 ? 2 : 0,
+      arbitrary: fc.record({
+        kind: fc.constant("goodbye" as const),
+        pid,
+        lasts: fc.constantFrom(30, 130, 500),
+      }),
+    },
+    {
+      weight: world.graces.length > 0 ? 1 : 0,
+      arbitrary: fc.record({ kind: fc.constant("stays" as const), pid }),
+    },
+    {
       weight: 2,
       arbitrary: fc.record({
         kind: fc.constant("start time" as const),
@@ -250,6 +264,12 @@ class Pair {
       this.#now += operation.ns;
       fast.tracker.pauses.add(this.#now, operation.ns);
       slow.pauses.push({ endNs: this.#now, ns: operation.ns });
+    } else if (operation.kind === "goodbye") {
+      fast.sayGoodbye(operation.pid, this.#now, operation.lasts);
+      slow.sayGoodbye(operation.pid, this.#now, operation.lasts);
+    } else if (operation.kind === "stays") {
+      fast.takeGoodbyeBack(operation.pid, this.#now);
+      slow.takeGoodbyeBack(operation.pid, this.#now);
     } else if (operation.kind === "start time") {
       if (operation.generation === undefined) fast.startTimes.delete(operation.pid);
       else fast.startTimes.set(operation.pid, operation.generation);
@@ -313,6 +333,8 @@ class Pair {
     const wanted = this.slow.drain(this.#now, threshold, slotsMax);
     const stalls = wanted.filter((taken) => taken.kind === "stall").map((taken) => taken.pid);
     if (this.slow.lates.length > 0) reached.add("late");
+    const leaving = this.slow.slots.filter(({ ownGraceEndNs }) => ownGraceEndNs !== undefined);
+    if (leaving.some(({ latched }) => latched)) reached.add("stalled since goodbye");
     if (this.slow.slots.some(({ parked }) => parked)) reached.add("parked");
     if (threshold === undefined) {
       const { seen, taken } = this.fast.drainDue(this.#now, max);
@@ -367,6 +389,7 @@ class Pair {
         held: false,
         firstNs: slots.firstNs[slot]!,
         graceEndNs: slots.graceEndNs[slot]!,
+        ownGraceEndNs: slots.saidGoodbye(slot) ? slots.ownGraceEndNs[slot]! : undefined,
         parked: this.fast.tracker.table.lanes.graces.has(slot),
         lane: wanted.lane,
         acceptedAt: wanted.acceptedAt,
@@ -468,6 +491,7 @@ describe("Tracker agrees with its slow twin", () => {
       "pidRecycles",
       "removedPidDrops",
       "smaller",
+      "stalled since goodbye",
       "uidShares",
     ]);
   });

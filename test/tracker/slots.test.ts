@@ -11,7 +11,15 @@ const NAMES = Object.keys(SLOT_COLUMNS) as Name[];
 /**
  * Valid with a flag only, which no fresh slot has; their memory is never touched for most slots.
  */
-const FLAGGED: readonly Name[] = ["source", "runCount", "runNonce", "refused", "aliveNs"];
+const FLAGGED: readonly Name[] = [
+  "source",
+  "goodbyeNs",
+  "ownGraceEndNs",
+  "runCount",
+  "runNonce",
+  "refused",
+  "aliveNs",
+];
 
 /** Every column of the slot that a first beat takes, where `poison` was before. */
 function takenOver(poison: number): Map<Name, number[]> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { crc32c, crc32cFrame } from "../../src/wire/crc32c.ts";
+import { crc32c, crc32cFrame, crc32cWords } from "../../src/wire/crc32c.ts";
 import { referenceCrc32c } from "../reference/frame.ts";
 import { Xorshift32 } from "../reference/xorshift.ts";
 import { bytesFromHex, loadVectors } from "../vectors/load_vectors.ts";
@@ -53,4 +53,16 @@ describe("crc32cFrame()", () => {
     words[7] = 0xdead_beef;
     expect(crc32cFrame(words, 0)).toBe(crc);
   });
+});
+
+test("crc32cWords() equals the bit-wise form of every length at any word offset", () => {
+  const random = new Xorshift32(0x5eed);
+  const words = new Uint32Array(40);
+  for (let run = 0; run < 2_000; run++) {
+    const w = random.below(20);
+    const wordCount = random.below(21);
+    for (let word = 0; word < words.length; word++) words[word] = random.next();
+    const bytes = new Uint8Array(words.buffer, w * 4, wordCount * 4);
+    expect(crc32cWords(words, w, wordCount)).toBe(referenceCrc32c(bytes, bytes.length));
+  }
 });
