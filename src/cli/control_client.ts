@@ -72,11 +72,13 @@ interface AskOptions {
   readonly isStream?: boolean;
 }
 
-/** Where a command asks that names no socket. */
+/** Where a command asks that names no socket: VARTA_CONTROL, or the default path. */
 export function controlPath(
   env: Readonly<Record<string, string | undefined>>,
   uid = effectiveUid(),
 ): string {
+  const given = env["VARTA_CONTROL"];
+  if (given !== undefined && given !== "") return given;
   const own = join(dirname(defaultSocket(uid, env).path), "control.sock");
   return uid === 0 || existsSync(own) ? own : SYSTEM_SOCKET;
 }

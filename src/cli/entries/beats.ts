@@ -1,5 +1,5 @@
 // The commands for those who send beats: from a script, with a key, and byte by byte.
-import { command, TEXT, U32_MAX } from "../command.ts";
+import { command, CONTROL_OPTION, TEXT, U32_MAX } from "../command.ts";
 
 export const BEATS_COMMANDS = [
   command({
@@ -72,6 +72,38 @@ export const BEATS_COMMANDS = [
       ["78", "the key file is at fault"],
     ],
     load: () => import("../beat.ts"),
+  }),
+  command({
+    name: "exec",
+    summary: "start a command whose beats find the daemon",
+    operands: { usage: "-- COMMAND [ARGUMENT...]", max: Number.POSITIVE_INFINITY },
+    about: [
+      "COMMAND takes the place of this process: the same pid, and no process stays around",
+      "it. Its environment says where the daemon takes beats (NOTIFY_SOCKET, WATCHDOG_USEC,",
+      "VARTA_SOCKET). A service manager that waits for READY=1 is told so before.",
+      "Without an answer of the daemon within 1s COMMAND runs all the same.",
+    ],
+    own: [
+      CONTROL_OPTION,
+      {
+        name: "name",
+        value: "NAME",
+        form: TEXT,
+        help: "agent whose threshold COMMAND is to know",
+      },
+    ],
+    examples: [
+      ["varta-watch exec -- /usr/sbin/freeradius -f", "a program that speaks sd_notify"],
+      ["varta-watch exec --name backup -- ./backup.sh", "with the threshold of backup"],
+    ],
+    exits: [
+      ["64", "wrong use"],
+      ["69", "not on this system"],
+      ["78", "the service manager waits for beats of this very process"],
+      ["126", "COMMAND cannot be executed"],
+      ["127", "there is no such COMMAND"],
+    ],
+    load: () => import("../exec.ts"),
   }),
   command({
     name: "keygen",
