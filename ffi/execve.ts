@@ -14,7 +14,7 @@ import { restoreDispositions, unblockSignals } from "./signals.ts";
 const OF_THE_RUNTIME = /^anon_inode:\[(eventpoll|eventfd)\]$/;
 const STDERR = 2;
 
-export interface NewProgram {
+interface NewProgram {
   readonly path: Uint8Array;
   readonly argv: readonly Uint8Array[];
   /** "NAME=value" each. */

@@ -192,6 +192,7 @@ export const SYMBOLS = {
     returns: "i32",
   },
   getpid: { args: [], returns: "i32" },
+  getppid: { args: [], returns: "i32" },
   execve: {
     args: [
       "ptr", // const char *pathname

@@ -1,6 +1,6 @@
-// "varta-watch exec -- CMD ARGS" (spec 20): CMD takes the place of this process, with the same pid,
-// and finds the doors of the daemon in its environment. No process stays around it, and it runs
-// also where no daemon answers: what watches must not keep a service from starting.
+// "varta-watch exec -- CMD ARGS" (spec 16 section 16): CMD takes the place of this process, with
+// the same pid, and finds the doors of the daemon in its environment. No process stays around it,
+// and it runs also where no daemon answers: what watches must not keep a service from starting.
 import { ENOENT, IS_LINUX } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
 import {
@@ -98,7 +98,7 @@ function textOf(value: unknown): string | undefined {
 // The variable of the service manager is removed all the same: beats that went there would be lost.
 function adviseWithoutNotify({ socket }: Doors): void {
   if (socket === undefined) return;
-  printHint('no [[listener]] has kind = "notify": NOTIFY_SOCKET is removed');
+  printHint('no [[listener]] has kind = "notify": what speaks sd_notify does not beat');
 }
 
 /** Ready means started: nothing else of the command is known to this process. */

@@ -1,4 +1,4 @@
-// What `varta-watch exec` changes of an environment (spec 20 section 3), and the one that it
+// What `varta-watch exec` changes of an environment (spec 16 section 16), and the one that it
 // refuses. Decisions only: nothing is asked or sent here.
 import { NS_PER_S } from "../base/time.ts";
 
@@ -10,9 +10,9 @@ export interface Doors {
   readonly thresholdNs?: number | undefined;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+type Environment = Readonly<Record<string, string | undefined>>;
 /** By name; undefined = it is removed. */
-export type EnvironmentChanges = ReadonlyMap<string, string | undefined>;
+type EnvironmentChanges = ReadonlyMap<string, string | undefined>;
 
 /** Of a member of which nothing is known: as the configuration has it without a word. */
 const THRESHOLD_NS_UNKNOWN = 5 * NS_PER_S;

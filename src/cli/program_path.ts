@@ -1,4 +1,4 @@
-// Which file a command line means (spec 20 section 2): as execvp(3) looks for it, but that it is
+// Which file a command line means (spec 16 section 16): as execvp(3) looks for it, but that it is
 // known before anything is done whether it can be run.
 import { accessSync, constants, statSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 /** As the C library looks where there is no PATH. */
 const PATH_DEFAULT = "/bin:/usr/bin";
 
-export type ProgramPath =
+type ProgramPath =
   | { readonly ok: true; readonly path: string }
   | { readonly ok: false; readonly isFound: boolean };
 

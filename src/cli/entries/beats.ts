@@ -1,5 +1,6 @@
 // The commands for those who send beats: from a script, with a key, and byte by byte.
-import { command, CONTROL_OPTION, TEXT, U32_MAX } from "../command.ts";
+import { PID_MIN } from "../../wire/frame.ts";
+import { command, CONTROL_OPTION, FLAG, TEXT, U32_MAX } from "../command.ts";
 
 export const BEATS_COMMANDS = [
   command({
@@ -7,9 +8,23 @@ export const BEATS_COMMANDS = [
     summary: "send heartbeats, from a script or by hand",
     about: [
       "Sends heartbeats of this very process. Each run is a new process with a new pid,",
-      "so only a series (--count, --interval) looks like one living agent.",
+      "so only a series (--count, --interval) looks like one living agent. A script beats",
+      "with --for $$: the daemon is asked for a beat of the script itself.",
     ],
     own: [
+      {
+        name: "for",
+        value: "PID",
+        form: { is: "integer", min: PID_MIN, max: U32_MAX },
+        help: "a beat of PID, of which this process is a descendant",
+      },
+      {
+        name: "stdin",
+        form: FLAG,
+        help: "a beat of the parent for each line that is read",
+      },
+      { name: "quiet", short: "q", form: FLAG, help: "print nothing: the exit code says it" },
+      CONTROL_OPTION,
       {
         name: "socket",
         value: "PATH",
@@ -61,6 +76,7 @@ export const BEATS_COMMANDS = [
     ],
     examples: [
       ["varta-watch beat", "one beat to the default socket"],
+      ["varta-watch beat -q --for $$", "one beat of the script that has this line"],
       ["varta-watch beat --count 60 --interval 500ms", "half a minute of beats, then silence"],
       ["varta-watch beat --udp 127.0.0.1:7878 --key-file edge.key", "one sealed beat by UDP"],
     ],
@@ -69,6 +85,8 @@ export const BEATS_COMMANDS = [
       ["1", "a beat could not be sent"],
       ["64", "wrong use"],
       ["69", "no beat found a daemon at the socket"],
+      ["75", "with --for: the daemon does not answer"],
+      ["77", "with --for: PID is not of this user, or no process that this one descends from"],
       ["78", "the key file is at fault"],
     ],
     load: () => import("../beat.ts"),
