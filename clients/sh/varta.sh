@@ -38,11 +38,18 @@ varta_every() {
   fi
   varta_seconds=$1
   shift
+  # In steps of a second: who waits for the output of the script, as cron does, waits for the end of
+  # all that could write to it.
   (
+    varta_left=0
     while kill -0 "$$" 2>/dev/null; do
-      if "$@"; then varta_beat; fi
-      sleep "$varta_seconds"
+      if [ "$varta_left" -le 0 ]; then
+        if "$@"; then varta_beat; fi
+        varta_left=$varta_seconds
+      fi
+      sleep 1
+      varta_left=$((varta_left - 1))
     done
-  ) &
+  ) </dev/null >/dev/null &
   return 0
 }

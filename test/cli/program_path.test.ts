@@ -6,7 +6,8 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 test("programPath() takes the first of PATH that can be executed, and a path as it is", () => {
   using directory = new TemporaryDirectory();
   for (const name of ["a", "b"]) mkdirSync(directory.at(name));
-  for (const file of ["a/tool", "b/tool", "a/data"]) writeFileSync(directory.at(file), "#!/bin/sh\n");
+  for (const file of ["a/tool", "b/tool", "a/data"])
+    writeFileSync(directory.at(file), "#!/bin/sh\n");
   chmodSync(directory.at("b/tool"), 0o755);
   mkdirSync(directory.at("a/folder"));
   const path = `${directory.at("a")}:${directory.at("b")}`;

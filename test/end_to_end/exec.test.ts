@@ -20,7 +20,7 @@ function inBash(script: string) {
 describe("varta-watch exec", () => {
   test("runs the command with the same pid, also where no daemon answers", async () => {
     const { stdout, stderr, exitCode } = await inBash(
-      'echo $$; exec "$@" sh -c \'echo $$ $WATCHDOG_PID $WATCHDOG_USEC; exit 7\'',
+      "echo $$; exec \"$@\" sh -c 'echo $$ $WATCHDOG_PID $WATCHDOG_USEC; exit 7'",
     );
     const [pid, found] = stdout.split("\n");
     expect(found).toBe(`${pid} ${pid} 5000000`);
@@ -29,7 +29,8 @@ describe("varta-watch exec", () => {
   });
 
   test("gives it the descriptors, umask, ignored signals and limit of its caller", async () => {
-    const ask = "umask; ulimit -Sn; grep -E 'Sig(Blk|Ign)' /proc/self/status; cat <&7; ls /proc/$$/fd";
+    const ask =
+      "umask; ulimit -Sn; grep -E 'Sig(Blk|Ign)' /proc/self/status; cat <&7; ls /proc/$$/fd";
     const { stdout } = await inBash(
       `for fd in /proc/$$/fd/*; do n=\${fd##*/}; [ $n -gt 2 ] && eval "exec $n>&-"; done
       trap "" USR1; umask 027; ulimit -Sn 300; exec "$@" sh -c "${ask.replaceAll("$", "\\$")}" 7<<<seven`,
