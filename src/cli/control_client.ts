@@ -38,6 +38,8 @@ const REFUSAL_EXITS: Readonly<Record<string, number>> = {
 };
 const EXIT_PROTOCOL = 76;
 const EXIT_NOT_PERMITTED = 77;
+/** Hints of a refusal to act, about which more is known here; another says all itself. */
+const OF_ACTS: readonly string[] = ["", OPERATORS_HINT];
 
 /** Longest wait for the next byte of an answer. */
 const PATIENCE_MS = 2_000;
@@ -195,7 +197,7 @@ function judged(lines: readonly string[], path: string): Answer {
     if (!line.startsWith(`{"v":${PROTOCOL},"error":`)) continue;
     const { error, text = "", hint = "" } = JSON.parse(line) as Readonly<Record<string, string>>;
     if (error === "not_permitted")
-      return hint === OPERATORS_HINT ? mayNotTell(path) : failed(EXIT_NOT_PERMITTED, text, hint);
+      return OF_ACTS.includes(hint) ? mayNotTell(path) : failed(EXIT_NOT_PERMITTED, text, hint);
     if (error === "bad_version") return otherProtocol(line);
     if (error === "closing") return hasEnded();
     return failed(REFUSAL_EXITS[error!] ?? EXIT_NO_ANSWER, text, hint);

@@ -84,6 +84,20 @@ describe("varta-watch beat --for", () => {
     expect(exitCode).toBe(77);
   });
 
+  test("is for those alone whom a unix listener lets beat", async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("varta.sock");
+    const config = `[[listener]]\nname = "one"\nkind = "unix"\npath = "${path}"\nallow_uids = [${STRANGER}]\n`;
+    await using daemon = await DaemonProcess.start({ config, ownListeners: true });
+    const control = ["--control", directory.at("control.sock")];
+    const { stderr, exitCode } = await runCommand([...BEAT, ...control, "--for", `${process.pid}`]);
+    expect(stderr).toContain("hint: allow_uids of a [[listener]]");
+    expect(exitCode).toBe(77);
+    // No peer is attested there.
+    for (const name of ["beat", "doors"])
+      expect((await daemon.fetch(`/v1/${name}`)).status).toBe(404);
+  });
+
   test("says 69 without a daemon, and 64 beside what is of its own beats", async () => {
     const asked = [...BEAT, "--for", String(process.pid)];
     const gone = await runCommand([...asked, "--control", "/nonexistent/control.sock"]);
