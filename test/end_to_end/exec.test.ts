@@ -108,5 +108,11 @@ print(s.recv(100).decode(), out.stdout.decode())`;
       runCommand(["env", control, ...PROGRAM, "exec", ...args, ...show]);
     expect((await run("--name", "backup")).stdout).toBe(`${daemon.socket} 7000000\n`);
     expect((await run()).stdout).toBe(`${daemon.socket} 5000000\n`);
+
+    daemon.signal("SIGSTOP");
+    const { stdout, stderr } = await run();
+    daemon.signal("SIGCONT");
+    expect(stdout).toBe("5000000\n");
+    expect(stderr).toContain(`(pid ${daemon.pid}) did not answer within 1s`);
   });
 });
