@@ -87,7 +87,7 @@ s.settimeout(10)
 out = subprocess.run(sys.argv[2:], env={**os.environ, "NOTIFY_SOCKET": path}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 print(s.recv(100).decode(), out.stdout.decode())`;
     using directory = new TemporaryDirectory();
-    const show = ["sh", "-c", 'echo "${NOTIFY_SOCKET-none}"'];
+    const show = ["sh", "-c", 'env | grep -c ^NOTIFY_SOCKET='];
     const { stdout } = await runCommand([
       "python3",
       "-c",
@@ -96,7 +96,7 @@ print(s.recv(100).decode(), out.stdout.decode())`;
       ...EXEC,
       ...show,
     ]);
-    expect(stdout.trim()).toBe("READY=1 none");
+    expect(stdout.trim()).toBe("READY=1 0");
   });
 
   test("finds doors and threshold of its rule by the daemon", async () => {
