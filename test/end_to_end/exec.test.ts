@@ -87,7 +87,7 @@ s.settimeout(10)
 out = subprocess.run(sys.argv[2:], env={**os.environ, "NOTIFY_SOCKET": path}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 print(s.recv(100).decode(), out.stdout.decode())`;
     using directory = new TemporaryDirectory();
-    const show = ["sh", "-c", 'env | grep -c ^NOTIFY_SOCKET='];
+    const show = ["sh", "-c", "env | grep -c ^NOTIFY_SOCKET="];
     const { stdout } = await runCommand([
       "python3",
       "-c",
