@@ -69,6 +69,7 @@ export const MSG_NOSIGNAL = IS_DARWIN ? 0 : 0x4000;
 export const SHUT_WR = 1;
 
 export const F_DUPFD_CLOEXEC = IS_DARWIN ? 67 : 1030;
+export const F_GETFD = 1;
 export const F_SETFD = 2;
 export const F_GETFL = 3;
 export const F_SETFL = 4;

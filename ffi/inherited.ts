@@ -13,6 +13,8 @@ const SPAWN_DESCRIPTORS = 16n;
 
 interface Inherited {
   readonly umask: number;
+  /** Signals that were ignored, and have their default action now. */
+  readonly ignored: readonly number[];
   /** As it was, and as it is now; undefined if they are the same. */
   readonly limit: { readonly given: DescriptorLimit; readonly own: DescriptorLimit } | undefined;
 }
@@ -25,13 +27,19 @@ let inherited: Inherited | undefined;
  */
 export function setUpProcess(): void {
   unblockSignals();
-  unignoreSignals();
+  const ignored = unignoreSignals();
   const given = umask(0o077);
   umask(given & ~OWNER_BITS);
   inherited = {
     umask: given,
+    ignored,
     limit: raisedLimit(),
   };
+}
+
+/** Signals that whoever started this process wants ignored, but for those of the runtime's own. */
+export function ignoredAtStart(): readonly number[] {
+  return inherited?.ignored ?? [];
 }
 
 /**

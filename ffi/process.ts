@@ -22,6 +22,11 @@ export function currentPid(): number {
   return libc.getpid();
 }
 
+/** Of the process that started this one, or that took it over when that ended. */
+export function parentPid(): number {
+  return libc.getppid();
+}
+
 /**
  * Gives up root for good: all threads of this process become user `uid` with group `gid` and the
  * supplementary `groups`. 0 or -errno. Only root may.

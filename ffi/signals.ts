@@ -13,6 +13,7 @@ const LEFT_ALONE: readonly number[] = [SIGHUP, SIGPIPE, SIGXFSZ];
 
 const actionBuffer = new ArrayBuffer(SIGACTION.size);
 const action = new BigUint64Array(actionBuffer);
+const actionBytes = new Uint8Array(actionBuffer);
 const actionAddress = ptr(actionBuffer);
 const HANDLER = SIGACTION.sa_handler / 8;
 /** All zero: SIG_DFL, no flags, and an empty mask. */
@@ -32,13 +33,27 @@ export function unblockSignals(): number {
 
 /**
  * Gives its default action to every signal that is ignored, SIGHUP excepted: nohup(1) means what it
- * does.
+ * does. Returns those that it changed.
  */
-export function unignoreSignals(): void {
+export function unignoreSignals(): readonly number[] {
+  const changed: number[] = [];
   for (let signal = 1; signal < NSIG; signal++) {
     if (LEFT_ALONE.includes(signal) || !isIgnored(signal)) continue;
-    libc.sigaction(signal, defaultAddress, null);
+    if (libc.sigaction(signal, defaultAddress, null) === 0) changed.push(signal);
   }
+  return changed;
+}
+
+/**
+ * The dispositions for a program that takes the place of this one: `ignored` are ignored, and what
+ * the runtime ignores for itself has its default action. Handlers end with execve(2) anyway.
+ * SIGPIPE and SIGXFSZ of the caller are not known: the runtime had them before us.
+ */
+export function restoreDispositions(ignored: readonly number[]): void {
+  for (const signal of [SIGPIPE, SIGXFSZ]) libc.sigaction(signal, defaultAddress, null);
+  actionBytes.fill(0);
+  action[HANDLER] = BigInt(SIG_IGN);
+  for (const signal of ignored) libc.sigaction(signal, actionAddress, null);
 }
 
 /** True if `signal` is ignored; false also for a number that is no signal. */

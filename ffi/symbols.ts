@@ -192,6 +192,15 @@ export const SYMBOLS = {
     returns: "i32",
   },
   getpid: { args: [], returns: "i32" },
+  getppid: { args: [], returns: "i32" },
+  execve: {
+    args: [
+      "ptr", // const char *pathname
+      "ptr", // char *const argv[]
+      "ptr", // char *const envp[]
+    ],
+    returns: "i32", // only where it failed
+  },
   setsid: { args: [], returns: "i32" },
   // int fcntl(int fd, int cmd, ...): the third argument is passed as an int by every command that
   // is used here. See STACK_SYMBOLS.

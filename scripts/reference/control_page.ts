@@ -30,6 +30,6 @@ function section({ name, right, help, args, answer }: RequestRow): string {
   );
   const table =
     rows.length === 0 ? "" : `\n| field | takes | meaning |\n|---|---|---|\n${rows.join("\n")}\n`;
-  const who = right === "read" ? "Reads" : "Acts";
+  const who = { read: "Reads", beat: "Beats", act: "Acts" }[right];
   return `## ${name}\n\n${who}: ${help}.\n${table}\nAnswer: ${answer}.\n`;
 }

@@ -6,7 +6,7 @@ import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { AgentStatus, BeatResult, Client } from "../client/mod.ts";
 import { beatFailure } from "./beat_failure.ts";
 import { beatTarget } from "./beat_target.ts";
-import { type Invocation, ownNumber, ownText } from "./invocation.ts";
+import { type Invocation, ownFlag, ownNumber, ownText } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";
 
 const EXIT_OK = 0;
@@ -20,6 +20,10 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Sends the beats; 0 = all were sent, 69 = none found an observer, 1 = anything else. */
 export async function run(invocation: Invocation): Promise<number> {
+  if (ownNumber(invocation, "for") !== undefined || ownFlag(invocation, "stdin")) {
+    const { beatForAnother } = await import("./beat_for.ts");
+    return await beatForAnother(invocation);
+  }
   const target = beatTarget(invocation);
   if (!target.ok) {
     printError(target.error);
@@ -32,20 +36,21 @@ export async function run(invocation: Invocation): Promise<number> {
   const payload = ownNumber(invocation, "payload") ?? 0;
   const count = ownNumber(invocation, "count") ?? 1;
   const intervalMs = (ownNumber(invocation, "interval") ?? NS_PER_S) / NS_PER_MS;
+  const isQuiet = ownFlag(invocation, "quiet");
   const explained = new Set<BeatResult>();
   for (let i = 0; i < count; i++) {
     if (i > 0) await wait(intervalMs);
     const nonce = client.nextNonce;
     const result = client.beat(status, payload);
-    print(resultLine(client, nonce, result));
-    if (result.kind === "sent" || explained.has(result)) continue;
+    if (!isQuiet) print(resultLine(client, nonce, result));
+    if (isQuiet || result.kind === "sent" || explained.has(result)) continue;
     explained.add(result);
     const { error, hint } = beatFailure(client.endpoint, isUdp, result);
     printError(error);
     if (hint !== "") printHint(hint);
   }
   if (client.counters.sent === count) {
-    if (isatty(STDERR)) adviseAfterSuccess(client.pid, count, isUdp);
+    if (!isQuiet && isatty(STDERR)) adviseAfterSuccess(client.pid, count, isUdp);
     return EXIT_OK;
   }
   return client.counters.noObserver === count ? EXIT_NO_OBSERVER : EXIT_NOT_SENT;

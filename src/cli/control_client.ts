@@ -14,6 +14,7 @@ import { StreamBuffer } from "../../ffi/stream.ts";
 import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { Accounts } from "../config/accounts.ts";
 import { defaultSocket } from "../config/runtime_directory.ts";
+import { OPERATORS_HINT } from "../control/last_words.ts";
 import { PROTOCOL } from "../control/request.ts";
 import { parseState } from "../processes/proc_text.ts";
 import { lastKnown } from "./last_known.ts";
@@ -36,6 +37,9 @@ const REFUSAL_EXITS: Readonly<Record<string, number>> = {
   bad_field: EXIT_USAGE,
 };
 const EXIT_PROTOCOL = 76;
+const EXIT_NOT_PERMITTED = 77;
+/** Hints of a refusal to act, about which more is known here; another says all itself. */
+const OF_ACTS: readonly string[] = ["", OPERATORS_HINT];
 
 /** Longest wait for the next byte of an answer. */
 const PATIENCE_MS = 2_000;
@@ -72,11 +76,13 @@ interface AskOptions {
   readonly isStream?: boolean;
 }
 
-/** Where a command asks that names no socket. */
+/** Where a command asks that names no socket: VARTA_CONTROL, or the default path. */
 export function controlPath(
   env: Readonly<Record<string, string | undefined>>,
   uid = effectiveUid(),
 ): string {
+  const given = env["VARTA_CONTROL"];
+  if (given !== undefined && given !== "") return given;
   const own = join(dirname(defaultSocket(uid, env).path), "control.sock");
   return uid === 0 || existsSync(own) ? own : SYSTEM_SOCKET;
 }
@@ -207,7 +213,8 @@ function judged(lines: readonly string[], path: string): Answer {
     if (!line.startsWith(`{"v":${PROTOCOL},`)) return otherProtocol(line);
     if (!line.startsWith(`{"v":${PROTOCOL},"error":`)) continue;
     const { error, text = "", hint = "" } = JSON.parse(line) as Readonly<Record<string, string>>;
-    if (error === "not_permitted") return mayNotTell(path);
+    if (error === "not_permitted")
+      return OF_ACTS.includes(hint) ? mayNotTell(path) : failed(EXIT_NOT_PERMITTED, text, hint);
     if (error === "bad_version") return otherProtocol(line);
     if (error === "closing") return hasEnded();
     return failed(REFUSAL_EXITS[error!] ?? EXIT_NO_ANSWER, text, hint);

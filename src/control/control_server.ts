@@ -295,14 +295,13 @@ export class ControlServer {
     this.#watch(open, 0);
     this.#setDeadline(open, PATIENCE_NS);
     if ("refusal" in parsed) {
-      const { refusal } = parsed;
       // What follows bytes that are no line is none, either.
-      if (refusal.error === "bad_line") this.#refuse(open, refusal);
-      else this.#reject(open, refusal);
+      if (parsed.refusal.error === "bad_line") this.#refuse(open, parsed.refusal);
+      else this.#reject(open, parsed.refusal);
       return;
     }
     const { request, args } = parsed;
-    if (request.right === "act" && !this.#letAct(open, request, args)) return;
+    if (request.right !== "read" && !this.#letDo(open, request, args)) return;
     open.requests += 1;
     open.isWaiting = false;
     this.counters.add(CONTROL.requests);
@@ -310,9 +309,10 @@ export class ControlServer {
     open.answer = request.run(args, this.#options.sources, asker);
   }
 
-  #letAct(open: ControlConnection, request: Request, args: Arguments): boolean {
+  #letDo(open: ControlConnection, request: Request, args: Arguments): boolean {
     const { daemonUid, operators, refusedAct, acted } = this.#options;
     if (open.isGone) this.#giveUp(open, "unread");
+    else if (request.right === "beat") return true;
     else if (mayAct(open.peer, daemonUid, operators, groupsAt(open.fd))) {
       acted(request, args, open.peer!);
       return true;

@@ -23,7 +23,10 @@ export const TOO_SLOW: Refusal = {
 export const CLOSING: Refusal = { error: "closing", text: "the daemon ends" };
 
 /** To one who may ask alone; the connection goes on. */
+/** Of a refusal that is about acting, and no other. */
+export const OPERATORS_HINT = "[control] operators";
+
 export function mayNotAct(name: string): Refusal {
   const text = `${name} needs root, the user of the daemon or an operator`;
-  return { error: "not_permitted", text, hint: "[control] operators" };
+  return { error: "not_permitted", text, hint: OPERATORS_HINT };
 }

@@ -10,6 +10,7 @@ import type { Unfound } from "../view/member_search.ts";
 import type { ReloadResult } from "../view/reload_view.ts";
 import type { View } from "../view/view.ts";
 import type { ActsDoor } from "./acts_door.ts";
+import type { BeatsDoor } from "./beats_door.ts";
 
 /** The number of the protocol, in every request and every line of an answer. */
 export const PROTOCOL = 1;
@@ -28,7 +29,8 @@ type Required = { readonly required?: true };
 
 export interface RequestRow {
   readonly name: string;
-  readonly right: "read" | "act";
+  /** What beats is not served by HTTP: the kernel attests no peer there. */
+  readonly right: "read" | "beat" | "act";
   readonly help: string;
   readonly args: Readonly<Record<string, Argument & Required>>;
   /** The lines of its answer, for the documentation. */
@@ -59,6 +61,7 @@ export interface ControlSources {
   readonly host: string;
   readonly wallMs: () => number;
   readonly acts: ActsDoor;
+  readonly beats: BeatsDoor;
   readonly events: EventStreams;
   /** Also of a target that is a pid or "ADDRESS/PID". */
   readonly explain: (target: string) => Promise<ExplainView | StrangerView | Unfound>;

@@ -1,6 +1,8 @@
 // Every request of the control socket, in the order of the documentation. A new one is a file in
 // requests/ and a line here.
+import { BEAT } from "./requests/beat.ts";
 import { DOCTOR } from "./requests/doctor.ts";
+import { DOORS } from "./requests/doors.ts";
 import { EVENTS } from "./requests/events.ts";
 import { EXPLAIN } from "./requests/explain.ts";
 import { FORGET } from "./requests/forget.ts";
@@ -23,6 +25,8 @@ export const REQUESTS: readonly Request[] = [
   EVENTS,
   NAMES,
   DOCTOR,
+  DOORS,
+  BEAT,
   MUTES,
   MUTE,
   UNMUTE,

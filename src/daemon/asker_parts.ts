@@ -16,6 +16,7 @@ import { MemberSearch } from "../view/member_search.ts";
 import type { StallNotes } from "../view/stall_notes.ts";
 import type { SocketRights } from "../view/status_view.ts";
 import { Acts } from "./acts.ts";
+import { AskedBeatsDoor } from "./asked_beats.ts";
 import { Strangers } from "./explained_stranger.ts";
 import { Explaining } from "./explaining.ts";
 import type { LiveConfig } from "./live_config.ts";
@@ -28,6 +29,8 @@ import { socketRights } from "./socket_rights.ts";
 export interface AskerParts {
   /** What somebody may tell the daemon to do. */
   readonly acts: Acts;
+  /** Those who beat by the control socket. */
+  readonly beats: AskedBeatsDoor;
   readonly explaining: Explaining;
   readonly socketRights: () => SocketRights | undefined;
   readonly userName: (uid: number) => string;
@@ -68,6 +71,7 @@ export function makeAskerParts(options: AskerOptions): AskerParts {
   const nowNs = (): number => clock.nowNs();
   return {
     acts: new Acts({ ...options, search, acted, nowNs, userName }),
+    beats: new AskedBeatsDoor({ ...options, nowGeneration }),
     explaining: new Explaining({
       ...options,
       search,

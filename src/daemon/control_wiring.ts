@@ -19,19 +19,20 @@ import { SESSION_ID } from "./session.ts";
 import { errorText } from "./start_error.ts";
 import { StateDump, STATUS_BYTES_MAX } from "./state_dump.ts";
 
-type ControlParts = Pick<Parts, "acts" | "events" | "explaining" | "later" | "processes">;
+type ControlParts = Pick<Parts, "acts" | "beats" | "events" | "explaining" | "later" | "processes">;
 
 export function controlSources(
   view: View,
   parts: ControlParts,
   reload: ControlSources["reload"],
 ): ControlSources {
-  const { acts, events, explaining, later, processes } = parts;
+  const { acts, beats, events, explaining, later, processes } = parts;
   return {
     view,
     host: hostname(),
     wallMs: Date.now,
     acts,
+    beats,
     events: new EventStreams(events, SESSION_ID),
     explain: (target) => explaining.explain(target),
     reload,

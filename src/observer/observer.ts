@@ -12,6 +12,7 @@ import type { Stall } from "../events/stall.ts";
 import type { Listener } from "../listener/listener.ts";
 import { Tracker } from "../tracker/tracker.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
+import { type AskedBeat, AskedBeats } from "./asked_beats.ts";
 import type { ClockSource, ObserverClock } from "./clock.ts";
 import { Intake } from "./intake.ts";
 import type { ObserverOptions } from "./observer_options.ts";
@@ -54,6 +55,7 @@ export class Observer {
   /** Listeners found empty one after the other, for poll(): a full round of them ends it. */
   #emptyRun = 0;
   readonly #failures = new ReceiveFailures();
+  readonly #asked: AskedBeats;
 
   constructor(options: ObserverOptions) {
     if (!(options.thresholdNs >= limits.THRESHOLD_NS_MIN))
@@ -89,6 +91,7 @@ export class Observer {
       allowCrossNamespace: options.allowCrossNamespace ?? false,
       selfBeats: options.selfBeats,
     });
+    this.#asked = new AskedBeats(this.tracker, this.#intake, this.accounting);
     this.#readPidMax = options.readPidMax;
     this.#intake.pidMax = this.#readPidMax?.() ?? 2 ** 32 - 1;
   }
@@ -192,6 +195,7 @@ export class Observer {
     let consumed = 0;
     let emptyRun = 0;
     let endNs = Number.POSITIVE_INFINITY;
+    if (this.#asked.count > 0) this.#takeAsked(sink);
     while (consumed < budget && emptyRun < length && this.#batchNs <= endNs) {
       if (this.#next >= this.#count) {
         const received = this.#receive();
@@ -240,6 +244,7 @@ export class Observer {
 
   /** When a poll or pump has work without a datagram at the earliest; +Infinity = never. */
   nextDeadline(): number {
+    if (this.#asked.count > 0) return this.clock.lastNs;
     return Math.min(this.silence.nextDeadlineNs(), this.#intake.lookNs);
   }
 
@@ -278,6 +283,11 @@ export class Observer {
     return this.#failures.suspendedUntilNs(listenerNumber);
   }
 
+  /** A beat that another process asks for; the next pump takes it. */
+  ask(beat: AskedBeat): void {
+    this.#asked.add(beat);
+  }
+
   /** Closes all listeners; idempotent. */
   close(): void {
     this.#listeners.close();
@@ -296,6 +306,16 @@ export class Observer {
   /** A pid that several sources claimed by plain UDP since the last call; undefined = none. */
   takeSharedPid(): SharedPid | undefined {
     return this.#intake.shared.take();
+  }
+
+  // Only between two batches: the intake has one prepared at a time.
+  #takeAsked(sink: EventSink): void {
+    if (this.#next < this.#count) return;
+    const nowNs = this.clock.nowNs();
+    while (this.#asked.count > 0) {
+      this.#asked.takeOne(nowNs);
+      this.#deliver(sink);
+    }
   }
 
   #takeEvent(): Event {

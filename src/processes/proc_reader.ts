@@ -84,6 +84,10 @@ export class ProcReader implements ProcessReader, IdentityReader {
     return status === 0 && !this.#isOpenToUs(pid) ? Number.NaN : status;
   }
 
+  parentPid(pid: number): number {
+    return text.parseParentPid(this.#stat(pid));
+  }
+
   realUid(pid: number): number {
     return text.parseRealUid(this.#status(pid));
   }

@@ -1,6 +1,8 @@
 // What the files of /proc/<pid> say (proc(5)), from their text: each question has its parser here,
 // and none trusts a line that may have been cut short. NaN = unknown.
 
+/** Field 4, counted from the end of the name. */
+const PARENT_WORD = 2;
 /** Fields 14 and 15, counted from the end of the name. */
 const UTIME_WORD = 12;
 const STIME_WORD = 13;
@@ -54,6 +56,11 @@ export function parseExitCode(stat: string): number {
   if (!isOver(stat)) return Number.NaN;
   const words = stat.slice(stat.lastIndexOf(")")).trim().split(/\s+/);
   return wholeNumber(words[EXIT_CODE_WORD]);
+}
+
+/** The pid of the parent in the text of /proc/<pid>/stat; NaN if it is malformed. */
+export function parseParentPid(stat: string): number {
+  return wholeNumber(wordAfterName(stat, PARENT_WORD));
 }
 
 /** The letter of the state in the text of /proc/<pid>/stat; "" if it is malformed. */

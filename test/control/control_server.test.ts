@@ -209,6 +209,29 @@ describe("ControlServer", () => {
     expect(harness.server.connections).toBe(0);
   });
 
+  test("takes no beat of one who has gone before it was asked, and else of anybody", async () => {
+    const ran: string[] = [];
+    const beat: Request = {
+      ...ACT,
+      right: "beat",
+      run: () => {
+        ran.push("beat");
+        return wholePiece("");
+      },
+    };
+    using harness = new ControlHarness({ requests: [beat] });
+    const fd = openSocket(AF_UNIX, SOCK_STREAM);
+    expect(connect(fd, unixAddress(harness.server.path))).toBe(0);
+    expect(send(fd, Buffer.from('{"v":1,"do":"act"}\n'))).toBeGreaterThan(0);
+    close(fd);
+    await harness.turn("its end", () => refused(harness, "unread") === 1);
+    expect(ran).toEqual([]);
+    expect(await harness.ask('{"v":1,"do":"act"}\n')).toBe(DONE_LINE);
+    expect(ran).toEqual(["beat"]);
+    // No act: nothing of it is noted.
+    expect(harness.acts).toEqual([]);
+  });
+
   test("lets a stream wait for what is to come", async () => {
     let wake = () => {};
     const waiting: (string | undefined)[] = ["one\n"];

@@ -8,6 +8,7 @@ export function sourcesWith(given: Partial<ControlSources>): ControlSources {
     host: "mill-2",
     wallMs: () => 0,
     acts: undefined as never,
+    beats: undefined as never,
     events: undefined as never,
     explain: () => Promise.reject(new Error("nobody explains here")),
     reload: () => Promise.reject(new Error("nobody reloads here")),

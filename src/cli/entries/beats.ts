@@ -1,5 +1,6 @@
 // The commands for those who send beats: from a script, with a key, and byte by byte.
-import { command, TEXT, U32_MAX } from "../command.ts";
+import { PID_MIN } from "../../wire/frame.ts";
+import { command, CONTROL_OPTION, FLAG, TEXT, U32_MAX } from "../command.ts";
 
 export const BEATS_COMMANDS = [
   command({
@@ -7,9 +8,23 @@ export const BEATS_COMMANDS = [
     summary: "send heartbeats, from a script or by hand",
     about: [
       "Sends heartbeats of this very process. Each run is a new process with a new pid,",
-      "so only a series (--count, --interval) looks like one living agent.",
+      "so only a series (--count, --interval) looks like one living agent. A script beats",
+      "with --for $$: the daemon is asked for a beat of the script itself.",
     ],
     own: [
+      {
+        name: "for",
+        value: "PID",
+        form: { is: "integer", min: PID_MIN, max: U32_MAX },
+        help: "a beat of PID, of which this process is a descendant",
+      },
+      {
+        name: "stdin",
+        form: FLAG,
+        help: "a beat of the parent for each line that is read",
+      },
+      { name: "quiet", short: "q", form: FLAG, help: "print nothing: the exit code says it" },
+      CONTROL_OPTION,
       {
         name: "socket",
         value: "PATH",
@@ -61,6 +76,7 @@ export const BEATS_COMMANDS = [
     ],
     examples: [
       ["varta-watch beat", "one beat to the default socket"],
+      ["varta-watch beat -q --for $$", "one beat of the script that has this line"],
       ["varta-watch beat --count 60 --interval 500ms", "half a minute of beats, then silence"],
       ["varta-watch beat --udp 127.0.0.1:7878 --key-file edge.key", "one sealed beat by UDP"],
     ],
@@ -69,9 +85,43 @@ export const BEATS_COMMANDS = [
       ["1", "a beat could not be sent"],
       ["64", "wrong use"],
       ["69", "no beat found a daemon at the socket"],
+      ["75", "with --for: the daemon does not answer"],
+      ["77", "with --for: PID is not of this user, or no process that this one descends from"],
       ["78", "the key file is at fault"],
     ],
     load: () => import("../beat.ts"),
+  }),
+  command({
+    name: "exec",
+    summary: "start a command whose beats find the daemon",
+    operands: { usage: "-- COMMAND [ARGUMENT...]", max: Number.POSITIVE_INFINITY },
+    about: [
+      "COMMAND takes the place of this process: the same pid, and no process stays around",
+      "it. Its environment says where the daemon takes beats (NOTIFY_SOCKET, WATCHDOG_USEC,",
+      "VARTA_SOCKET). A service manager that waits for READY=1 is told so before.",
+      "Without an answer of the daemon within 1s COMMAND runs all the same.",
+    ],
+    own: [
+      CONTROL_OPTION,
+      {
+        name: "name",
+        value: "NAME",
+        form: TEXT,
+        help: "agent whose threshold COMMAND is to know",
+      },
+    ],
+    examples: [
+      ["varta-watch exec -- /usr/sbin/freeradius -f", "a program that speaks sd_notify"],
+      ["varta-watch exec --name backup -- ./backup.sh", "with the threshold of backup"],
+    ],
+    exits: [
+      ["64", "wrong use"],
+      ["69", "not on this system"],
+      ["78", "the service manager waits for beats of this very process"],
+      ["126", "COMMAND cannot be executed"],
+      ["127", "there is no such COMMAND"],
+    ],
+    load: () => import("../exec.ts"),
   }),
   command({
     name: "keygen",

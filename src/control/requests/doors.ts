@@ -1,0 +1,16 @@
+// "doors": where the daemon takes beats of this machine (spec 16 section 14).
+import { wholePiece } from "../../base/pieces.ts";
+import { answerLine, argText, type Request } from "../request.ts";
+
+export const DOORS: Request = {
+  name: "doors",
+  right: "beat",
+  help: "where the daemon takes beats, and the threshold of who asks",
+  args: {
+    name: { is: "text", charsMax: 256, help: "an agent whose threshold is wanted instead" },
+  },
+  answer:
+    "one line: `socket`, `stream` and `notify`, the paths of the first listener of each kind, and `threshold_ms`",
+  run: (args, { beats }, { peer }) =>
+    wholePiece(answerLine(beats.doors(argText(args, "name"), peer))),
+};
