@@ -11,25 +11,26 @@ export interface Language {
   /** Undefined: this machine lacks the tool. */
   readonly argv: readonly string[] | undefined;
   readonly doors: readonly Door[];
+  /** It has fork(2) and threads that share a client. */
   readonly forks: boolean;
+  /** How its process ends after a crash beat. */
+  readonly death: NodeJS.Signals | number;
 }
 
 export type Door = "unix" | "unix-stream";
 
+/** Shared by the files of one run. */
 const built = new TemporaryDirectory();
+process.once("exit", () => built[Symbol.dispose]());
 
 export const LANGUAGES: readonly Language[] = [
-  { name: "Python", argv: pythonDriver(), doors: ["unix", "unix-stream"], forks: true },
-  { name: "C", argv: cDriver(), doors: ["unix", "unix-stream"], forks: true },
+  { name: "Python", argv: pythonDriver(), doors: ["unix", "unix-stream"], forks: true, death: 1 },
+  { name: "C", argv: cDriver(), doors: ["unix", "unix-stream"], forks: true, death: "SIGSEGV" },
 ];
-
-export function removeDrivers(): void {
-  built[Symbol.dispose]();
-}
 
 export class Driver implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader: ReturnType<Bun.Subprocess<"pipe", "pipe", "pipe">["stdout"]["getReader"]>;
   readonly #decoder = new TextDecoder();
   #heard = "";
 
@@ -52,7 +53,8 @@ export class Driver implements AsyncDisposable {
     this.#child.stdin.flush();
     while (!this.#heard.includes("\n")) {
       const { done, value } = await this.#reader.read();
-      if (done) throw new Error(`the driver ended: ${await new Response(this.#child.stderr).text()}`);
+      if (done)
+        throw new Error(`the driver ended: ${await new Response(this.#child.stderr).text()}`);
       this.#heard += this.#decoder.decode(value, { stream: true });
     }
     const end = this.#heard.indexOf("\n");
