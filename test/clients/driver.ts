@@ -30,7 +30,7 @@ export const LANGUAGES: readonly Language[] = [
 
 export class Driver implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
-  readonly #reader: ReturnType<Bun.Subprocess<"pipe", "pipe", "pipe">["stdout"]["getReader"]>;
+  readonly #reader: AsyncIterator<Uint8Array>;
   readonly #decoder = new TextDecoder();
   #heard = "";
 
@@ -41,7 +41,7 @@ export class Driver implements AsyncDisposable {
       stdout: "pipe",
       stderr: "pipe",
     });
-    this.#reader = this.#child.stdout.getReader();
+    this.#reader = this.#child.stdout[Symbol.asyncIterator]();
   }
 
   get pid(): number {
@@ -52,8 +52,8 @@ export class Driver implements AsyncDisposable {
     this.#child.stdin.write(`${command}\n`);
     this.#child.stdin.flush();
     while (!this.#heard.includes("\n")) {
-      const { done, value } = await this.#reader.read();
-      if (done)
+      const { done, value } = await this.#reader.next();
+      if (done === true)
         throw new Error(`the driver ended: ${await new Response(this.#child.stderr).text()}`);
       this.#heard += this.#decoder.decode(value, { stream: true });
     }
