@@ -26,6 +26,7 @@ process.once("exit", () => built[Symbol.dispose]());
 export const LANGUAGES: readonly Language[] = [
   { name: "Python", argv: pythonDriver(), doors: ["unix", "unix-stream"], forks: true, death: 1 },
   { name: "C", argv: cDriver(), doors: ["unix", "unix-stream"], forks: true, death: "SIGSEGV" },
+  { name: "Node", argv: nodeDriver(), doors: ["unix-stream"], forks: false, death: 1 },
 ];
 
 export class Driver implements AsyncDisposable {
@@ -80,6 +81,11 @@ export class Driver implements AsyncDisposable {
 function pythonDriver(): readonly string[] | undefined {
   const python = Bun.which("python3");
   return python === null ? undefined : [python, join(DRIVERS, "driver.py")];
+}
+
+function nodeDriver(): readonly string[] | undefined {
+  const node = Bun.which("node");
+  return node === null ? undefined : [node, join(DRIVERS, "driver.cjs")];
 }
 
 /** As strict as a host's build may be. */
