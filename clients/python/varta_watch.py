@@ -355,7 +355,8 @@ class Client:
         self._to = endpoint
         # Two clients of one door share its numbering: two would be refused as out of order.
         self._stream_name = f"{endpoint.kind} {endpoint.address}"
-        self._fault = fault or endpoint.fault
+        # An outcome that is none of sent is false.
+        self._fault = fault if fault is not None else endpoint.fault
         self._session = session
         self._socket: Optional[socket.socket] = None
         self._pid = 0
