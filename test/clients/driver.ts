@@ -1,5 +1,5 @@
-// A client of clients/ as a program of its own: a line with a command in, a line with what became of
-// it out. The same commands mean the same in every language, so one table is run over all of them.
+// A client of clients/ as a program of its own: a line with a command in, a line with what became
+// of it out. The same commands mean the same in every language: one table is run over all of them.
 import { join } from "node:path";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 

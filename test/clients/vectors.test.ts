@@ -1,5 +1,5 @@
-// Every golden vector that a client needs, in each language (test/vectors/README.md): CRC, encoding,
-// and in Python sealing and the keys.
+// Every golden vector that a client needs, in each language (test/vectors/README.md): CRC,
+// encoding, and in Python and Node sealing and the keys.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { loadVectors, type SecureVector } from "../vectors/load_vectors.ts";
