@@ -1,0 +1,102 @@
+// A client of clients/ as a program of its own: a line with a command in, a line with what became
+// of it out. The same commands mean the same in every language: one table is run over all of them.
+import { join } from "node:path";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+const DRIVERS = join(import.meta.dir, "drivers");
+const HEADER = join(import.meta.dir, "../../clients/c");
+
+export interface Language {
+  readonly name: string;
+  /** Undefined: this machine lacks the tool. */
+  readonly argv: readonly string[] | undefined;
+  readonly doors: readonly Door[];
+  /** It has fork(2) and threads that share a client. */
+  readonly forks: boolean;
+  /** How its process ends after a crash beat. */
+  readonly death: NodeJS.Signals | number;
+}
+
+export type Door = "unix" | "unix-stream";
+
+/** Shared by the files of one run. */
+const built = new TemporaryDirectory();
+process.once("exit", () => built[Symbol.dispose]());
+
+export const LANGUAGES: readonly Language[] = [
+  { name: "Python", argv: pythonDriver(), doors: ["unix", "unix-stream"], forks: true, death: 1 },
+  { name: "C", argv: cDriver(), doors: ["unix", "unix-stream"], forks: true, death: "SIGSEGV" },
+  { name: "Node", argv: nodeDriver(), doors: ["unix-stream"], forks: false, death: 1 },
+];
+
+export class Driver implements AsyncDisposable {
+  readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
+  readonly #reader: AsyncIterator<Uint8Array>;
+  readonly #decoder = new TextDecoder();
+  #heard = "";
+
+  constructor({ argv }: Language, env: Readonly<Record<string, string>> = {}) {
+    this.#child = Bun.spawn([...argv!], {
+      env: { ...process.env, ...env },
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    this.#reader = this.#child.stdout[Symbol.asyncIterator]();
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  async do(command: string): Promise<string> {
+    this.#child.stdin.write(`${command}\n`);
+    this.#child.stdin.flush();
+    while (!this.#heard.includes("\n")) {
+      const { done, value } = await this.#reader.next();
+      if (done === true)
+        throw new Error(`the driver ended: ${await new Response(this.#child.stderr).text()}`);
+      this.#heard += this.#decoder.decode(value, { stream: true });
+    }
+    const end = this.#heard.indexOf("\n");
+    const answer = this.#heard.slice(0, end);
+    this.#heard = this.#heard.slice(end + 1);
+    return answer;
+  }
+
+  /** Tells it to do something that it does not survive. */
+  async doAndDie(command: string): Promise<NodeJS.Signals | number | null> {
+    this.#child.stdin.write(`${command}\n`);
+    this.#child.stdin.flush();
+    await this.#child.exited;
+    return this.#child.signalCode ?? this.#child.exitCode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.exited;
+  }
+}
+
+function pythonDriver(): readonly string[] | undefined {
+  const python = Bun.which("python3");
+  return python === null ? undefined : [python, join(DRIVERS, "driver.py")];
+}
+
+function nodeDriver(): readonly string[] | undefined {
+  const node = Bun.which("node");
+  return node === null ? undefined : [node, join(DRIVERS, "driver.cjs")];
+}
+
+/** As strict as a host's build may be. */
+function cDriver(): readonly string[] | undefined {
+  const compiler = Bun.which("gcc") ?? Bun.which("cc");
+  if (compiler === null) return undefined;
+  const program = join(built.path, "driver");
+  const strict = ["-Wall", "-Wextra", "-Werror", "-std=c99", "-O1", "-pthread", `-I${HEADER}`];
+  const { exitCode, stderr } = Bun.spawnSync([
+    ...[compiler, ...strict, join(DRIVERS, "driver.c"), "-o", program],
+  ]);
+  if (exitCode !== 0) throw new Error(`cannot compile driver.c: ${stderr.toString()}`);
+  return [program];
+}
