@@ -1,16 +1,19 @@
 // Frames of stream connections (spec 05 section 10): one ArrayBuffer with a slot for each frame of
 // a batch, one message header and one control slot. Each read is told where in a slot it begins and
-// takes no more than the frame still wants, so a frame lies whole where it was read. The control
-// slot holds exactly one ucred: descriptors that a sender attaches are discarded by the kernel.
+// how much the frame still wants, so a frame lies whole where it was read. The control slot of a
+// message holds exactly one ucred: descriptors that a sender attaches are discarded by the kernel.
 import { ptr } from "bun:ffi";
 import { assert } from "../src/base/assert.ts";
-import { BATCH_SIZE, FRAME_BYTES } from "../src/base/limits.ts";
+import { BATCH_SIZE } from "../src/base/limits.ts";
 import { EINTR, MSG_CMSG_CLOEXEC, MSG_DONTWAIT } from "./constants.ts";
 import { errno } from "./errno.ts";
 import { CMSGHDR, IOVEC, MSGHDR, UCRED_CMSG_SPACE } from "./layout.ts";
 import { libcLinux } from "./libc.ts";
 
-const DATA_BYTES = BATCH_SIZE * FRAME_BYTES;
+/** A slot has room for the longest frame, which is a control frame. */
+export const SLOT_BYTES = 64;
+export const SLOT_WORDS = SLOT_BYTES / 4;
+const DATA_BYTES = BATCH_SIZE * SLOT_BYTES;
 const HEADER_AT = DATA_BYTES;
 const IOVEC_AT = HEADER_AT + 64;
 const CONTROL_AT = IOVEC_AT + IOVEC.size;
@@ -53,15 +56,15 @@ export class StreamArena {
   }
 
   /**
-   * Reads from `fd` into slot `slot` from byte `have` on to the end of the frame, without blocking:
-   * the number of bytes, 0 = the peer has ended, or -errno (-EAGAIN: nothing waits).
+   * Reads from `fd` at most `size` bytes to byte `at` of the slots, without blocking: the number of
+   * bytes, 0 = the peer has ended, or -errno (-EAGAIN: nothing waits).
    */
-  read(fd: number, slot: number, have: number): number {
+  read(fd: number, at: number, size: number): number {
     const { words } = this;
-    const low = this.#addressLow + slot * FRAME_BYTES + have;
+    const low = this.#addressLow + at;
     words[BASE] = low;
     words[BASE + 1] = low < U32_RANGE ? this.#addressHigh : this.#addressHigh + 1;
-    words[LENGTH] = FRAME_BYTES - have;
+    words[LENGTH] = size;
     for (;;) {
       // The kernel writes the length of what it found over it.
       words[CONTROL_LENGTH] = UCRED_CMSG_SPACE;

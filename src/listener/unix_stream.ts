@@ -16,13 +16,12 @@ import { UCRED_CMSG_LEN, UCRED_CMSG_SPACE } from "../../ffi/layout.ts";
 import { pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { EpollReadiness } from "../../ffi/readiness.ts";
 import * as arena from "../../ffi/stream_arena.ts";
-import { BATCH_SIZE, FRAME_BYTES, STREAM_CONNECTIONS_MAX } from "../base/limits.ts";
+import { BATCH_SIZE, STREAM_CONNECTIONS_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import { REJECT_CTRL_TRUNCATED, REJECT_NO_CREDENTIALS } from "../base/reject_reason.ts";
 import type { GenerationClock } from "../processes/generation.ts";
 import { decodeFrame } from "../wire/decode.ts";
 import { DECODE_BAD_CRC, DECODE_BAD_MAGIC, DECODE_BAD_VERSION } from "../wire/decode_error.ts";
-import { FRAME_WORDS } from "../wire/frame.ts";
 import type { AllowList } from "./allow_list.ts";
 import { FRAME_MIXED, FRAME_PART, FrameAssembly, PartSender } from "./frame_assembly.ts";
 import type { Listener } from "./listener.ts";
@@ -90,7 +89,7 @@ export class UnixStreamListener implements Listener {
     this.directorySynced = this.#socket.directorySynced;
     this.#set = new StreamSet({ ...options, readiness: this.#readiness });
     const { frameWord } = this.batch;
-    for (let i = 0; i < frameWord.length; i++) frameWord[i] = i * FRAME_WORDS;
+    for (let i = 0; i < frameWord.length; i++) frameWord[i] = i * arena.SLOT_WORDS;
     try {
       check(this.#readiness.fd, "cannot open an epoll descriptor");
       check(this.#readiness.add(this.#socket.fd, POLLIN), "cannot wait for connections");
@@ -239,10 +238,10 @@ export class UnixStreamListener implements Listener {
   // One read of one connection: 1 if it made a frame in slot `slot` whole, else 0.
   #takeFrame(row: number, fd: number, slot: number): number {
     const assembly = this.#assembly;
-    const at = slot * FRAME_BYTES;
+    const at = slot * arena.SLOT_BYTES;
     const have = assembly.have(row);
     if (have > 0) assembly.lay(row, this.#arena.bytes, at);
-    const length = this.#arena.read(fd, slot, have);
+    const length = this.#arena.read(fd, at + have, assembly.wants(row));
     if (length <= 0) {
       if (length === 0)
         this.#close(row, have > 0 ? reasons.CLOSE_HALF_FRAME : reasons.CLOSE_BY_CLIENT);
@@ -275,7 +274,7 @@ export class UnixStreamListener implements Listener {
     batch.peerUid[slot] = uid;
     batch.peerGid[slot] = gid;
     batch.pidfd[slot] = -1;
-    const reason = outOfStep(decodeFrame(this.#arena.words, slot * FRAME_WORDS));
+    const reason = outOfStep(decodeFrame(this.#arena.words, slot * arena.SLOT_WORDS));
     // The observer refuses the frame, with its own word for it.
     if (reason >= 0) this.#close(row, reason);
     // A pid that was the connector's, and is it still, was so all the time in between.

@@ -34,7 +34,7 @@ export const CONTROL_ERROR_NAMES = [
 ] as const;
 
 /** The bytes 56 43 ("VC") as the low half of the little-endian head word. */
-const CONTROL_MAGIC = 0x4356;
+export const CONTROL_MAGIC = 0x4356;
 export const CONTROL_VERSION = 1;
 
 const WORD_HEAD = 0;

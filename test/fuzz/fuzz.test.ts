@@ -47,7 +47,7 @@ const REACHED: Readonly<Record<string, readonly string[]>> = {
   ],
   dbus: ["whole", "no message", "more", "refused", "read"],
   state: ["whole", "damaged", "forged, read", "forged, refused", "same boot", "other boot"],
-  stream: ["whole", "half", "mixed"],
+  stream: ["whole", "half", "mixed", "frame", "control frame"],
   audit: ["good head", "bad head", "log note", "log broken", "log section", "log key"],
 };
 

@@ -11,6 +11,7 @@ import {
   PartSender,
 } from "../../src/listener/frame_assembly.ts";
 import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { CONTROL_BYTES } from "../../src/wire/control_datagram.ts";
 import { framesOf, type SentByte } from "../reference/stream_frames.ts";
 import type { Random } from "../simulation/random.ts";
 import { count, type FuzzTarget, same } from "./fuzz.ts";
@@ -30,7 +31,7 @@ export class StreamTarget implements FuzzTarget {
   readonly counts = new Map<string, number>();
   readonly #assembly = new FrameAssembly(CONNECTIONS);
   readonly #sender = new PartSender();
-  readonly #arena = new Uint8Array(SLOTS * FRAME_BYTES);
+  readonly #arena = new Uint8Array(SLOTS * CONTROL_BYTES);
 
   round(random: Random): void {
     const connections = Array.from({ length: CONNECTIONS }, (): Connection => {
@@ -59,11 +60,12 @@ export class StreamTarget implements FuzzTarget {
     const { sent, taken } = connection;
     const have = this.#assembly.have(row);
     const { sender } = sent[taken]!;
-    const lengthMax = random.chance(0.5) ? FRAME_BYTES : 1 + random.below(FRAME_BYTES);
-    const most = sent.slice(taken, taken + Math.min(lengthMax, FRAME_BYTES - have));
+    const wants = this.#assembly.wants(row);
+    const length = random.chance(0.5) ? wants : 1 + random.below(wants);
+    const most = sent.slice(taken, taken + length);
     const end = most.findIndex((byte) => byte.sender !== sender);
     const read = end < 0 ? most : most.slice(0, end);
-    const at = random.below(SLOTS) * FRAME_BYTES;
+    const at = random.below(SLOTS) * CONTROL_BYTES;
     this.#arena.fill(0xee);
     this.#assembly.lay(row, this.#arena, at);
     for (const [i, { value }] of read.entries()) this.#arena[at + have + i] = value;
@@ -78,22 +80,30 @@ export class StreamTarget implements FuzzTarget {
       if (result === FRAME_PART) same("bytes kept", this.#assembly.have(row), have + read.length);
       return;
     }
-    const bytes = [...this.#arena.subarray(at, at + FRAME_BYTES)];
+    const bytes = [...this.#arena.subarray(at, at + have + read.length)];
+    count(this, bytes.length === FRAME_BYTES ? "frame" : "control frame");
     connection.frames.push({ bytes, sender });
     const isMarked = bytes.includes(0xff);
     same("verdict", this.#sender.verdict, isMarked ? REJECT_CTRL_TRUNCATED : VERDICT_PASS);
   }
 }
 
-/** What the writers of a connection wrote: mostly whole frames, at times another's within. */
+/**
+ * What the writers of a connection wrote: mostly whole frames, of either size, at times another's
+ * within.
+ */
 function writes(random: Random): SentByte[] {
   const sent: SentByte[] = [];
   let sender = 2;
   const count = random.below(6);
   for (let i = 0; i < count; i++) {
     if (random.chance(0.3)) sender = 2 + random.below(3);
-    const length = random.chance(0.8) ? FRAME_BYTES : 1 + random.below(2 * FRAME_BYTES);
-    for (let byte = 0; byte < length; byte++) sent.push({ value: random.below(256), sender });
+    const isControl = random.chance(0.3);
+    const size = isControl ? CONTROL_BYTES : FRAME_BYTES;
+    const length = random.chance(0.8) ? size : 1 + random.below(2 * FRAME_BYTES);
+    const head = isControl ? [0x56, 0x43] : [];
+    for (let byte = 0; byte < length; byte++)
+      sent.push({ value: head[byte] ?? random.below(256), sender });
   }
   return sent;
 }

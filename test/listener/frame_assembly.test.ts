@@ -11,6 +11,7 @@ import {
   PartSender,
 } from "../../src/listener/frame_assembly.ts";
 import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { CONTROL_BYTES } from "../../src/wire/control_datagram.ts";
 
 const FRAME = Uint8Array.from({ length: FRAME_BYTES }, (_, i) => 100 + i);
 
@@ -90,5 +91,35 @@ describe("FrameAssembly", () => {
     assembly.begin(0);
     expect(assembly.have(0)).toBe(0);
     expect(read(assembly, FRAME_BYTES, sender(8), slot)).toBe(FRAME_WHOLE);
+  });
+
+  test("knows by its first two bytes that a control frame is twice as long, wherever it is cut", () => {
+    const control = Uint8Array.from({ length: CONTROL_BYTES }, (_, i) => [0x56, 0x43][i] ?? i);
+    const slot = new Uint8Array(CONTROL_BYTES);
+    for (let first = 1; first <= FRAME_BYTES; first++) {
+      const assembly = new FrameAssembly(1);
+      const results: number[] = [];
+      for (let at = 0, length = first; at < CONTROL_BYTES; at += length) {
+        length = Math.min(at === 0 ? first : CONTROL_BYTES, assembly.wants(0));
+        slot.fill(0);
+        assembly.lay(0, slot, 0);
+        slot.set(control.subarray(at, at + length), at);
+        results.push(assembly.take(0, { from: slot, at: 0, length }, sender(9)));
+      }
+      expect(results.pop()).toBe(FRAME_WHOLE);
+      expect(results).not.toContain(FRAME_WHOLE);
+      expect(slot).toEqual(control);
+      expect(assembly.wants(0)).toBe(FRAME_BYTES);
+    }
+  });
+
+  test("never wants a byte of the frame that follows", () => {
+    const assembly = new FrameAssembly(1);
+    const slot = new Uint8Array(FRAME_BYTES);
+    expect(assembly.wants(0)).toBe(FRAME_BYTES);
+    for (let have = 1; have < FRAME_BYTES; have++) {
+      read(assembly, 1, sender(9), slot);
+      expect(assembly.wants(0)).toBe(FRAME_BYTES - have);
+    }
   });
 });

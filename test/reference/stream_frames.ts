@@ -17,11 +17,13 @@ export interface StreamHistory {
 
 export function framesOf(sent: readonly SentByte[]): StreamHistory {
   const frames: { bytes: number[]; sender: number }[] = [];
-  for (let at = 0; at < sent.length; at += 32) {
-    const piece = sent.slice(at, at + 32);
+  let size = 0;
+  for (let at = 0; at < sent.length; at += size) {
+    size = sent[at]!.value === 0x56 && sent[at + 1]?.value === 0x43 ? 64 : 32;
+    const piece = sent.slice(at, at + size);
     const { sender } = piece[0]!;
     if (piece.some((byte) => byte.sender !== sender)) return { frames, isMixed: true, half: 0 };
-    if (piece.length < 32) return { frames, isMixed: false, half: piece.length };
+    if (piece.length < size) return { frames, isMixed: false, half: piece.length };
     frames.push({ bytes: piece.map(({ value }) => value), sender });
   }
   return { frames, isMixed: false, half: 0 };
