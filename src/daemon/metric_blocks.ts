@@ -19,6 +19,7 @@ import { PID_ROWS } from "../metrics/pid_rows.ts";
 import { CLOCK } from "../observer/clock.ts";
 import { IDENTITY } from "../observer/identification.ts";
 import { OBSERVER, PID_MAX } from "../observer/observer_counters.ts";
+import { CUT_OFF } from "../observer/cut_off.ts";
 import { GUARD } from "../observer/guard_watch.ts";
 import { PAUSES } from "../observer/pause_watch.ts";
 import { SELF_BEATS } from "../observer/self_beats.ts";
@@ -66,6 +67,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       TOLD_PAUSES,
       SELF_BEATS,
       GUARD,
+      CUT_OFF,
       OBSERVER,
     ],
   },
@@ -91,6 +93,7 @@ export const BLOCKS_OF_FILES: readonly AnyBlock[] = [
   LATES,
   TOLD_PAUSES,
   GUARD,
+  CUT_OFF,
   ROWS,
   STATE,
 ];

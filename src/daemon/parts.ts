@@ -285,6 +285,7 @@ export function makeParts(options: PartsOptions): Parts {
   });
   if (ends !== undefined) metrics.show(ends.counters);
   const cutOff = ends && makeCutOff(observer.tracker, ends, spares);
+  if (cutOff !== undefined) metrics.show(cutOff.counters);
   const rubbish = new RubbishWatch({
     listeners: observer.listeners,
     thresholdNs: shortestThresholdNs(config),

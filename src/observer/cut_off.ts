@@ -3,6 +3,7 @@
 // not connect again sends into nothing for ever, although it lives. So one that is silent because
 // of that gets more time, as long as its process shows that it runs; one that does not move is
 // judged after one threshold like every other.
+import { block, Counters, counter } from "../base/counters.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { RestoredGate } from "../tracker/restored_gate.ts";
@@ -34,9 +35,18 @@ interface Reading {
   /** It is known to have run since then. */
   movedNs: number;
   isHeld: boolean;
+  isCounted: boolean;
 }
 
+export const CUT_OFF = block({
+  held: counter(
+    "varta_watch_member_cut_off_total",
+    "Members that were held after the start: silent, but running, and maybe on a dead connection.",
+  ),
+});
+
 export class CutOffMembers implements RestoredGate {
+  readonly counters = new Counters(CUT_OFF, this);
   readonly #options: CutOffOptions;
   /** When this daemon began to listen, if members of the one before it came back. */
   #startNs = Number.NEGATIVE_INFINITY;
@@ -71,6 +81,7 @@ export class CutOffMembers implements RestoredGate {
         runs: Number.NaN,
         movedNs: startNs,
         isHeld: false,
+        isCounted: false,
       });
     }
     if (this.#readings.size === 0) return;
@@ -105,6 +116,8 @@ export class CutOffMembers implements RestoredGate {
     if (this.#usedNs >= LOOKS_NS_MAX) return Number.NaN;
     const untilNs = this.#look(slot, reading, nowNs);
     reading.isHeld = untilNs > nowNs;
+    if (reading.isHeld && !reading.isCounted) this.counters.add(CUT_OFF.held);
+    reading.isCounted ||= reading.isHeld;
     return untilNs;
   }
 

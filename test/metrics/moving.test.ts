@@ -98,6 +98,11 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/observer/guard_watch.test.ts",
     words: "GUARD.times",
   },
+  varta_watch_member_cut_off_total: {
+    why: FILES,
+    file: "test/observer/cut_off.test.ts",
+    words: "CUT_OFF.held)).toBe(1)",
+  },
   varta_control_requests_total: {
     why: SOCKETS,
     file: "test/control/control_server.test.ts",

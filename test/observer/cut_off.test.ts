@@ -1,7 +1,7 @@
 // Members that may hold a dead connection (spec 18 section 6.1): who is held, who is judged, when.
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
-import { CutOffMembers } from "../../src/observer/cut_off.ts";
+import { CUT_OFF, CutOffMembers } from "../../src/observer/cut_off.ts";
 import { memberState } from "../../src/tracker/member_state.ts";
 import { beatOf } from "../support/scripted_listener.ts";
 import { ObserverHarness, THRESHOLD_NS } from "./harness.ts";
@@ -82,6 +82,7 @@ describe("a member of the daemon before, whose socket is a new one", () => {
     expect([state(100), cutOff.isHeld(0), tracker.stallEmittedCount]).toEqual(["late", true, 0]);
     expect(stallsUntil(HELD_MS)).toEqual([[100, HELD_MS]]);
     expect(cutOff.isHeld(0)).toBe(false);
+    expect(cutOff.counters.get(CUT_OFF.held)).toBe(1);
   });
 
   test("is judged after one threshold if its process does not run, beside one that does", () => {

@@ -7,6 +7,7 @@ import { stateMark } from "../../src/daemon/state_mark.ts";
 import { type StateParts, stateRows } from "../../src/daemon/state_rows.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import type { FileCalls } from "../../src/files/append_file.ts";
+import { CutOffMembers } from "../../src/observer/cut_off.ts";
 import type { FiredEntry } from "../../src/recovery/fired_entry.ts";
 import type { FiredNotes } from "../../src/recovery/fired_notes.ts";
 import type { Here } from "../../src/snapshot/continuation.ts";
@@ -33,10 +34,15 @@ export interface StateDaemonOptions {
   readonly here: (observerNs: number) => Here;
   /** A writing begins: what is true now will be in it. */
   readonly writes: () => void;
+  /** Nothing stops the process of a pid. */
+  readonly mayRun: (pid: number) => boolean;
+  /** How often it was put on a processor. */
+  readonly runsOf: (pid: number) => number;
 }
 
 export class StateDaemon extends ActsHarness {
   readonly writer: StateWriter;
+  readonly cutOff: CutOffMembers;
   readonly #options: StateDaemonOptions;
   readonly #parts: StateParts;
   readonly #expected: ExpectedAgents;
@@ -60,6 +66,13 @@ export class StateDaemon extends ActsHarness {
     this.clock.ns = options.epochNs;
     const { table } = this.observer.tracker;
     const { history, storm } = this.recovery;
+    const { mayRun, runsOf } = options;
+    this.cutOff = new CutOffMembers({
+      tracker: this.observer.tracker,
+      reader: { mayRun, runsOf },
+      // Looks take no time.
+      monotonicNs: () => 0,
+    });
     this.#expected = new ExpectedAgents({
       agents: table.agents,
       expected: [],
@@ -96,8 +109,14 @@ export class StateDaemon extends ActsHarness {
     });
   }
 
-  /** Before the first turn; those who died while nobody watched. */
-  restore(state: State | undefined): readonly { pid: number; generation: number }[] {
+  /**
+   * Before the first turn; those who died while nobody watched. `isAnew`: the socket to which they
+   * were connected is no more.
+   */
+  restore(
+    state: State | undefined,
+    isAnew: boolean,
+  ): readonly { pid: number; generation: number }[] {
     const { observer, recovery, muting, processes, identification } = this;
     const nowNs = observer.nowNs();
     const here = this.#options.here(nowNs);
@@ -127,6 +146,9 @@ export class StateDaemon extends ActsHarness {
     }
     const died = members.filter(({ member }) => member.diedUnseen);
     for (const { slot } of died) observer.tracker.table.end(slot);
+    const alive = members.filter(({ member }) => !member.diedUnseen);
+    const slots = alive.map(({ slot }) => slot);
+    this.cutOff.begin(slots, new Set(isAnew ? [0] : []), nowNs);
     observer.tracker.checkInvariants();
     return died.map(
       ({
@@ -164,6 +186,13 @@ export class StateDaemon extends ActsHarness {
   /** A beat that the next turn takes. */
   beatAs(pid: number, nonce: bigint): void {
     this.listener.queue([beatOf(pid, { nonce })]);
+  }
+
+  override turn(): string[] {
+    const diary = super.turn();
+    const nowNs = this.observer.clock.lastNs;
+    if (this.cutOff.nextDeadlineNs() <= nowNs) this.cutOff.maintain(nowNs);
+    return diary;
   }
 
   /** What a turn does with the state: a change is noted, and a slice of it written. */

@@ -12,6 +12,16 @@ export interface Process {
   readonly name: string;
   endedNs: number;
   isFrozen: boolean;
+  /** One that is frozen is stopped; else it hangs. */
+  isStopped: boolean;
+  /** Since when it is. */
+  frozenNs: number;
+  /** When it was put on a processor last. */
+  ranNs: number;
+  /** Else it sends for ever to the socket to which it connected first. */
+  readonly connectsAgain: boolean;
+  /** To which it is connected; NaN = to none yet. */
+  socket: number;
   nextBeatNs: number;
   nonce: bigint;
 }
@@ -46,6 +56,10 @@ const NOTHING = { atNs: Number.NEGATIVE_INFINITY, untilNs: Number.NEGATIVE_INFIN
 const CLOCK_NS_MAX = 1e6;
 /** A turn, and the beats that wait for one. */
 const SLACK_NS = 0.4e9;
+/** Who may hold a dead connection, and runs, is held until so long after the start. */
+const HELD_NS_MAX = 10e9;
+/** The first look is in the turn after the start, and counts as one of the start. */
+const FIRST_LOOK_NS = 0.1e9;
 
 export class StateLedger {
   readonly counts: Record<string, number> = {
@@ -60,10 +74,14 @@ export class StateLedger {
     muteWentOn: 0,
     windowHeld: 0,
     givenUp: 0,
+    cutOffHung: 0,
+    cutOffLong: 0,
   };
   nowNs = 0;
   /** When the daemon of now began, and whether it began with all that it could have. */
   #lifeNs = 0;
+  /** Whoever was connected to the daemon before is not to this one. */
+  #isAnew = false;
   readonly #accounts = new Map<string, Account>();
   /** By name of an agent: until when it is muted. */
   readonly mutes = new Map<string, number>();
@@ -110,6 +128,7 @@ export class StateLedger {
     const account = this.#of(pid);
     const silentNs = this.nowNs - Math.max(account.heardNs, this.#lifeNs);
     if (silentNs < STATE_THRESHOLD_NS) this.#fail("no false stall", account, `${silentNs} silent`);
+    if (this.#mayBeCutOff(account)) this.#judgedCutOff(account);
     if (account.stalledNs > 0) this.#fail("a silence is one stall", account, "again");
     account.stalledNs = this.nowNs;
     this.changed();
@@ -197,8 +216,10 @@ export class StateLedger {
     for (const account of this.#accounts.values()) {
       const { heardNs, isKnown, process, stalledNs, toldNs } = account;
       if (!isKnown) continue;
-      const dueNs = Math.max(heardNs, this.#lifeNs) + STATE_THRESHOLD_NS + SLACK_NS;
-      if (dueNs > this.nowNs) continue;
+      const dueNs = this.#mayBeCutOff(account)
+        ? this.#cutOffDueNs(account)
+        : Math.max(heardNs, this.#lifeNs) + STATE_THRESHOLD_NS;
+      if (dueNs + SLACK_NS > this.nowNs) continue;
       if (Number.isNaN(stalledNs)) this.#fail("no stall is missed", account, `none, due ${dueNs}`);
       const muteEndNs = this.mutes.get(process.name) ?? 0;
       if (Number.isNaN(toldNs) && muteEndNs + SLACK_NS < this.nowNs)
@@ -206,16 +227,42 @@ export class StateLedger {
     }
   }
 
+  /** It came back, to a socket that was made anew, and nothing of it was heard since. */
+  #mayBeCutOff({ heardNs }: Account): boolean {
+    return this.#isAnew && heardNs < this.#lifeNs;
+  }
+
+  /** Of those only who does not run is judged before the end of that time. */
+  #judgedCutOff(account: Account): void {
+    const { endedNs, isStopped, ranNs } = account.process;
+    const mayRun = endedNs > this.nowNs && !isStopped;
+    const isEarly = this.nowNs < this.#lifeNs + HELD_NS_MAX;
+    const hasRun = ranNs > this.#lifeNs + FIRST_LOOK_NS && this.nowNs - ranNs < STATE_THRESHOLD_NS;
+    if (isEarly && mayRun && hasRun)
+      this.#fail("who runs and may be cut off is held", account, "judged");
+    this.counts[isEarly ? "cutOffHung" : "cutOffLong"]! += 1;
+  }
+
+  /** It is looked at after its threshold, and then after each half of one. */
+  #cutOffDueNs({ process }: Account): number {
+    const { endedNs, isFrozen, isStopped, frozenNs } = process;
+    const endNs = this.#lifeNs + HELD_NS_MAX;
+    const from = (ns: number, thresholds: number): number =>
+      Math.max(this.#lifeNs + STATE_THRESHOLD_NS, ns + thresholds * STATE_THRESHOLD_NS);
+    if (endedNs <= this.nowNs) return Math.min(endNs, from(endedNs, 0.5));
+    if (!isFrozen) return endNs;
+    // That one hangs is known by two looks that find it where it was.
+    const hungNs = Math.max(from(frozenNs, 1.5), this.#lifeNs + 2 * STATE_THRESHOLD_NS);
+    return Math.min(endNs, isStopped ? from(frozenNs, 0.5) : hungNs);
+  }
+
   /**
    * The next daemon begins, with a state of `version`; undefined = with nothing. `foundOf` says
    * what it has of a process, `mutes` who is muted and until when.
    */
-  restarted(
-    version: Version | undefined,
-    foundOf: (process: Process) => Found,
-    mutes: ReadonlyMap<string, number>,
-  ): void {
+  restarted({ version, foundOf, mutes, isAnew }: Restart): void {
     this.#lifeNs = this.nowNs;
+    this.#isAnew = isAnew;
     this.#changes = [];
     const { atNs, untilNs } = version ?? NOTHING;
     for (const account of this.#accounts.values()) {
@@ -315,6 +362,14 @@ export class StateLedger {
     const who = `pid ${process.pid} of ${process.generation}`;
     throw new SimulationFailure(`promise: ${promise}, ${who}`, "kept", `${found} at ${this.nowNs}`);
   }
+}
+
+interface Restart {
+  readonly version: Version | undefined;
+  readonly foundOf: (process: Process) => Found;
+  readonly mutes: ReadonlyMap<string, number>;
+  /** The socket of the daemon before is no more. */
+  readonly isAnew: boolean;
 }
 
 /** What a daemon has of a process at its start. */

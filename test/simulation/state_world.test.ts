@@ -13,12 +13,15 @@ setDefaultTimeout(TEST_MS_MAX);
 const SEEDS = [1, 2];
 const LIVES = 40;
 const STEPS_MAX = 80;
+/** Of a life in which all that a start holds is over. */
+const LONG_STEPS = 400;
 
 async function run(seed: number, breakIt?: (daemon: StateDaemon) => void): Promise<StateWorld> {
   const random = new Random(seed);
   const world = new StateWorld(random, breakIt);
   for (let life = 0; life < LIVES; life++) {
-    for (let steps = random.below(STEPS_MAX); steps > 0; steps--) await world.step();
+    const stepCount = random.chance(0.1) ? LONG_STEPS : random.below(STEPS_MAX);
+    for (let steps = stepCount; steps > 0; steps--) await world.step();
     await world.restart();
   }
   return world;
@@ -28,7 +31,7 @@ async function run(seed: number, breakIt?: (daemon: StateDaemon) => void): Promi
 function misreading(change: (state: State) => Partial<State>) {
   return (daemon: StateDaemon): void => {
     const restore = daemon.restore.bind(daemon);
-    daemon.restore = (state) => restore(state && { ...state, ...change(state) });
+    daemon.restore = (state, isAnew) => restore(state && { ...state, ...change(state) }, isAnew);
   };
 }
 
@@ -53,7 +56,7 @@ describe("lives of a daemon that keeps its state", () => {
       expect(lostNsMax).toBeGreaterThan(0);
     }
     expect([...total].filter(([, count]) => count === 0)).toEqual([]);
-    expect(total.size).toBe(18);
+    expect(total.size).toBe(20);
   });
 
   test.each([
@@ -92,6 +95,23 @@ describe("lives of a daemon that keeps its state", () => {
       writer.changed = () => {};
     });
     expect(await foundBy(idle)).toContain("a loss is bounded");
+  });
+
+  test("that judge who runs and holds a dead connection are found out", async () => {
+    const hasty = run(1, ({ cutOff }) => {
+      cutOff.begin = () => {};
+    });
+    expect(await foundBy(hasty)).toContain("who runs and may be cut off is held");
+  });
+
+  test("that hold who does not run are found out", async () => {
+    const patient = run(1, ({ cutOff, observer }) => {
+      const { table } = observer.tracker;
+      cutOff.maintain = (nowNs) => {
+        table.restoredGate = { judgedFromNs: () => nowNs + 1e9, isHeld: () => true };
+      };
+    });
+    expect(await foundBy(patient)).toContain("no stall is missed");
   });
 
   test("of which a silence goes on while nobody listens are found out", async () => {

@@ -49,6 +49,8 @@ export class StateWorld {
   #boot = 1;
   /** Clock of the daemon of now minus true time. */
   #epochNs = 0;
+  /** Of the daemon of now: another number if it had to make its socket anew. */
+  #socket = 1;
   /** Beginnings of writings, the last one last. */
   #begun: Version[] = [];
   #written: Written[] = [];
@@ -61,7 +63,7 @@ export class StateWorld {
     this.#disk = new SimulatedDisk(random);
     this.#breakIt = breakIt;
     this.#daemon = this.#newDaemon();
-    this.#daemon.restore(undefined);
+    this.#daemon.restore(undefined, true);
   }
 
   readonly #breakIt: (daemon: StateDaemon) => void;
@@ -106,6 +108,7 @@ export class StateWorld {
     this.#nowNs += ns;
     this.ledger.nowNs = this.#nowNs;
     this.#daemon.clock.ns = this.#nowNs + this.#epochNs;
+    for (const process of this.#now) if (!process.isFrozen) process.ranNs = this.#nowNs;
   }
 
   #mishap(): void {
@@ -116,7 +119,7 @@ export class StateWorld {
     const process = random.pick(living);
     const luck = random.below(16);
     if (luck < 4) this.#end(process);
-    else if (luck < 10) process.isFrozen = luck < 7;
+    else if (luck < 10) this.#freeze(process, luck < 7);
   }
 
   #start(): void {
@@ -130,6 +133,11 @@ export class StateWorld {
       name: random.pick(NAMES),
       endedNs: Number.POSITIVE_INFINITY,
       isFrozen: false,
+      isStopped: false,
+      frozenNs: Number.NaN,
+      ranNs: this.#nowNs,
+      connectsAgain: random.chance(0.5),
+      socket: Number.NaN,
       nextBeatNs: this.#nowNs,
       nonce: 1n,
     };
@@ -143,9 +151,20 @@ export class StateWorld {
     this.#daemon.identities.table.delete(process.pid);
   }
 
+  /** It is stopped, or hangs: then it is not put on a processor, and nothing says why. */
+  #freeze(process: Process, isFrozen: boolean): void {
+    if (isFrozen && !process.isFrozen) {
+      process.isStopped = this.#random.chance(0.5);
+      process.frozenNs = this.#nowNs;
+    }
+    process.isFrozen = isFrozen;
+    process.isStopped &&= isFrozen;
+  }
+
   #show({ pid, generation, name }: Process): void {
     this.#daemon.processes.set(pid, generation);
     this.#daemon.identities.table.set(pid, { comm: name });
+    this.#daemon.identities.startTimes.set(pid, generation);
   }
 
   /** Who beats now; the daemon hears it in its next turn. */
@@ -153,11 +172,19 @@ export class StateWorld {
     const beating = this.#now.filter(
       ({ isFrozen, nextBeatNs }) => !isFrozen && nextBeatNs <= this.#nowNs,
     );
-    for (const process of beating) {
+    const sent = beating.map((process) => {
       process.nextBeatNs = this.#nowNs + PERIOD_NS;
-      this.#daemon.beatAs(process.pid, process.nonce++);
-    }
-    return beating;
+      return { process, nonce: process.nonce++ };
+    });
+    const arriving = sent.filter(({ process }) => this.#reaches(process));
+    for (const { process, nonce } of arriving) this.#daemon.beatAs(process.pid, nonce);
+    return arriving.map(({ process }) => process);
+  }
+
+  /** Who is connected to a socket that is no more sends into nothing, unless it looks. */
+  #reaches(process: Process): boolean {
+    if (process.connectsAgain || Number.isNaN(process.socket)) process.socket = this.#socket;
+    return process.socket === this.#socket;
   }
 
   #turn(beating: readonly Process[]): void {
@@ -256,11 +283,18 @@ export class StateWorld {
     this.#daemon = this.#newDaemon();
     for (const process of this.#now) this.#show(process);
     const state = this.#read(expected);
-    const died = this.#daemon.restore(state);
+    const isAnew = this.#random.chance(0.5);
+    if (isAnew) this.#socket += 1;
+    const died = this.#daemon.restore(state, isAnew);
     const isSameBoot = state !== undefined && state.moment.bootId === this.#bootId;
     const version = state === undefined ? undefined : expected!.version;
     if (state !== undefined && !isSameBoot) this.ledger.rebooted();
-    this.ledger.restarted(version, (process) => this.#foundOf(process), this.#mutesNow());
+    this.ledger.restarted({
+      version,
+      foundOf: (process) => this.#foundOf(process),
+      mutes: this.#mutesNow(),
+      isAnew,
+    });
     for (const { pid, generation } of died) this.ledger.diedUnseen(pid, generation);
     this.ledger.toldDead();
     this.#written = expected === undefined ? [] : [expected];
@@ -319,6 +353,11 @@ export class StateWorld {
         unixMs: WALL_MS + this.#nowNs / 1e6,
       }),
       writes: () => void this.#begun.push(this.ledger.version()),
+      mayRun: (pid) => {
+        const process = this.#processes.get(pid);
+        return process !== undefined && process.endedNs > this.#nowNs && !process.isStopped;
+      },
+      runsOf: (pid) => this.#processes.get(pid)?.ranNs ?? Number.NaN,
     });
     this.#breakIt(daemon);
     return daemon;
