@@ -76,7 +76,8 @@ export class AgentTable {
   /** Rises whenever a member comes, ends or goes. */
   changes = 0;
   readonly namesMax: number;
-  readonly #rowCount: number;
+  /** Of a number, what is left of it by this is its row. */
+  readonly rowCount: number;
   readonly #numberCount: number;
   #freeMax: number;
   readonly #rows: Row[] = [];
@@ -91,7 +92,7 @@ export class AgentTable {
   /** There are `numberCount` numbers, by default those of a u32. */
   constructor(namesMax = AGENT_NAMES_MAX, numberCount = 2 ** 32) {
     this.namesMax = namesMax;
-    this.#rowCount = namesMax + OWN_ROWS;
+    this.rowCount = namesMax + OWN_ROWS;
     this.#numberCount = numberCount;
     this.#freeMax = Math.floor(namesMax * FREE_PART);
     this.#append({ name: "", owner: OWNER_RULE, isReserved: true, isFree: false });
@@ -166,7 +167,7 @@ export class AgentTable {
 
   /** A member of the agent of `number` comes; `hasEnded`: its process has. */
   join(number: number, hasEnded = false): void {
-    const index = number % this.#rowCount;
+    const index = number % this.rowCount;
     const row = this.#rows[index]!;
     assert(this.#numberOf(index) === number, "a member joins an agent that there is");
     if (row.members === 0) this.#unlink(index);
@@ -177,7 +178,7 @@ export class AgentTable {
 
   /** The process of a member of the agent of `number` has ended. */
   ended(number: number): void {
-    const row = this.#rows[number % this.#rowCount]!;
+    const row = this.#rows[number % this.rowCount]!;
     assert(row.ended < row.members, "a member ends once");
     row.ended += 1;
     this.changes += 1;
@@ -185,7 +186,7 @@ export class AgentTable {
 
   /** A member of the agent of `number` goes; `hasEnded`: its process has. */
   leave(number: number, hasEnded = false): void {
-    const index = number % this.#rowCount;
+    const index = number % this.rowCount;
     const row = this.#rows[index]!;
     assert(this.#numberOf(index) === number && row.members > 0, "a member goes once");
     row.members -= 1;
@@ -196,14 +197,14 @@ export class AgentTable {
 
   /** Members of the agent of `number`. */
   membersOf(number: number): number {
-    return this.#numberOf(number % this.#rowCount) === number
-      ? this.#rows[number % this.#rowCount]!.members
+    return this.#numberOf(number % this.rowCount) === number
+      ? this.#rows[number % this.rowCount]!.members
       : 0;
   }
 
   /** As `membersOf`, without those whose processes have ended. */
   presentOf(number: number): number {
-    const index = number % this.#rowCount;
+    const index = number % this.rowCount;
     if (this.#numberOf(index) !== number) return 0;
     const { members, ended } = this.#rows[index]!;
     return members - ended;
@@ -229,13 +230,13 @@ export class AgentTable {
 
   /** The name of the agent of `number`; "" = it is not identified yet, or its name is gone. */
   nameOf(number: number): string {
-    const index = number % this.#rowCount;
+    const index = number % this.rowCount;
     return this.#numberOf(index) === number ? this.#rows[index]!.name : "";
   }
 
   /** Any process can make up the name of the agent of `number`, and as many as it likes. */
   isFree(number: number): boolean {
-    return this.#rows[number % this.#rowCount]?.isFree === true;
+    return this.#rows[number % this.rowCount]?.isFree === true;
   }
 
   /** As `nameOf`; "" too of the agent of those that have no name of their own. */
@@ -263,7 +264,7 @@ export class AgentTable {
   /** A row for a new name, -1 = there is no place. */
   #place(name: string, owner: number, isFree: boolean): number {
     const fields = { name, owner, isFree, isReserved: false };
-    const isFull = this.#rows.length === this.#rowCount || (isFree && this.#isFreeFull);
+    const isFull = this.#rows.length === this.rowCount || (isFree && this.#isFreeFull);
     if (!isFull) return this.#append(fields);
     // Where a place of the other kind could be had, the bound of this kind may be reached.
     const own = this.#left[isFree ? 1 : 0].head;
@@ -299,7 +300,7 @@ export class AgentTable {
     this.#unlink(index);
     this.#rowByName.delete(row.name);
     if (row.isFree) this.#freeCount -= 1;
-    const isLastTurn = this.#numberOf(index) + this.#rowCount >= this.#numberCount;
+    const isLastTurn = this.#numberOf(index) + this.rowCount >= this.#numberCount;
     row.turn = isLastTurn ? 0 : row.turn + 1;
   }
 
@@ -326,6 +327,6 @@ export class AgentTable {
 
   #numberOf(index: number): number {
     const row = this.#rows[index];
-    return row === undefined ? -1 : index + row.turn * this.#rowCount;
+    return row === undefined ? -1 : index + row.turn * this.rowCount;
   }
 }

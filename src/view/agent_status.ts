@@ -7,6 +7,7 @@ import type { Mute, Mutes } from "../agents/mutes.ts";
 import { OUTCOME_LABELS } from "../events/outcome_words.ts";
 import type { AgentRows, LastStall } from "../metrics/agent_rows.ts";
 import type { Recovery, RecoveryPlace } from "../recovery/recovery.ts";
+import { SeenKeys } from "../tables/seen_keys.ts";
 import { memberState } from "../tracker/member_state.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import type { BeatRates } from "./beat_rates.ts";
@@ -62,7 +63,7 @@ interface StatusSources {
 export class StatusWalk {
   readonly #sources: StatusSources;
   readonly #agents = new Map<number, AgentStatus>();
-  readonly #seen = new Set<number>();
+  readonly #seen: SeenKeys;
   /** Of agents that are not muted as such: how many members are. */
   readonly #muted = new Map<AgentStatus, number>();
   /** Members below this slot are still to be passed. */
@@ -71,6 +72,7 @@ export class StatusWalk {
   constructor(sources: StatusSources) {
     this.#sources = sources;
     this.#end = sources.tracker.len;
+    this.#seen = new SeenKeys(this.#end);
   }
 
   /**
@@ -82,7 +84,6 @@ export class StatusWalk {
     this.#end = Math.max(0, end - MEMBERS_PER_STEP);
     for (let slot = end - 1; slot >= this.#end; slot--) this.#pass(slot);
     if (this.#end > 0) return false;
-    this.#seen.clear();
     this.#addWithoutMembers();
     return true;
   }
@@ -103,8 +104,7 @@ export class StatusWalk {
     const number = slots.agent[slot]!;
     const key = slots.key[slot]!;
     // One that was moved into a hole is met twice.
-    if (this.#seen.has(key)) return;
-    this.#seen.add(key);
+    if (!this.#seen.add(key)) return;
     // It will be known in a turn or two whose it is.
     if (number === AGENT_NEW) return;
     const agent = this.#agents.get(number) ?? this.#add(number);

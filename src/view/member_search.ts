@@ -1,6 +1,6 @@
 // Whom somebody means by a name, a pid or "ADDRESS/PID" (spec 16 section 8.1), and in which state
 // that is. A name that is not known is refused with the nearest one: nothing is done to a guess.
-import { type AgentState, worseState } from "../agents/agent_state.ts";
+import { AGENT_STATES, type AgentState, worseState } from "../agents/agent_state.ts";
 import type { ExpectedAgents } from "../agents/expected_agents.ts";
 import type { MuteTarget } from "../agents/mutes.ts";
 import { matchesGlob } from "../base/glob.ts";
@@ -32,6 +32,12 @@ interface MemberSearchOptions {
   readonly nowNs: () => number;
 }
 
+const NO_RANKS = new Uint8Array(new ArrayBuffer(0));
+const GONE = AGENT_STATES.indexOf("gone");
+const STATE_RANKS = Object.fromEntries(
+  AGENT_STATES.map((state, rank) => [state, rank]),
+) as Readonly<Record<AgentState, number>>;
+
 export class MemberSearch {
   readonly #options: MemberSearchOptions;
 
@@ -62,26 +68,40 @@ export class MemberSearch {
     return this.statesOf([target])[0]!;
   }
 
-  /** The same of each of `targets`: all members are passed once. */
+  /**
+   * The same of each of `targets`: all members are passed once, and beats wait while 100,000 are,
+   * so nothing is made for any of them.
+   */
   statesOf(targets: readonly MuteTarget[]): AgentState[] {
-    if (targets.length === 0) return [];
-    const { tracker, nowNs } = this.#options;
-    const now = nowNs();
-    const byAgent = new Map<number, AgentState>();
-    const byKey = new Map<number, AgentState>();
-    for (const target of targets) if (target.kind === "member") byKey.set(target.key, "gone");
-    for (let slot = 0; slot < tracker.len; slot++) {
-      const state = memberState(tracker.table, slot, now);
-      const agent = this.#slots.agent[slot]!;
-      byAgent.set(agent, worseState(byAgent.get(agent) ?? "gone", state));
-      if (byKey.has(this.#slots.key[slot]!)) byKey.set(this.#slots.key[slot]!, state);
-    }
+    const now = this.#options.nowNs();
+    const isOfMembers = targets.every(({ kind }) => kind === "member");
+    const worst = isOfMembers ? NO_RANKS : this.#worstRanks(now);
     return targets.map((target) =>
-      target.kind === "member" ? byKey.get(target.key)! : this.#worstOf(target, byAgent),
+      target.kind === "member" ? this.#ofKey(target.key, now) : this.#worstOf(target, worst),
     );
   }
 
-  #worstOf(target: MuteTarget, byAgent: ReadonlyMap<number, AgentState>): AgentState {
+  #ofKey(key: number, nowNs: number): AgentState {
+    const { table } = this.#options.tracker;
+    const slot = table.slotOf(key);
+    return slot < 0 ? "gone" : memberState(table, slot, nowNs);
+  }
+
+  /** By the rows of agents, the place of the worst state of their members. */
+  #worstRanks(nowNs: number): Uint8Array {
+    const { table, len } = this.#options.tracker;
+    const { rowCount } = table.agents;
+    const { agent } = this.#slots;
+    const worst = new Uint8Array(rowCount).fill(GONE);
+    for (let slot = 0; slot < len; slot++) {
+      const rank = STATE_RANKS[memberState(table, slot, nowNs)];
+      const row = agent[slot]! % rowCount;
+      if (rank < worst[row]!) worst[row] = rank;
+    }
+    return worst;
+  }
+
+  #worstOf(target: MuteTarget, worstRanks: Uint8Array): AgentState {
     const { tracker, expected } = this.#options;
     const { agents } = tracker.table;
     const names =
@@ -92,9 +112,10 @@ export class MemberSearch {
     for (const name of names) {
       const number = agents.numberOf(name);
       if (number === undefined) continue;
+      const rank = worstRanks[number % agents.rowCount]!;
       // Without members it is gone, unless its grace runs and they may still come.
       const without = expected.expectedOf(number) > 0 ? "new" : "gone";
-      worst = worseState(worst, byAgent.get(number) ?? without);
+      worst = worseState(worst, rank === GONE ? without : AGENT_STATES[rank]!);
       if (expected.missingOf(number) > 0) worst = worseState(worst, "missing");
     }
     return worst;
