@@ -7,7 +7,7 @@ import type { Frame } from "../../src/wire/frame.ts";
 import { eachLine } from "../support/log_lines.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { until } from "../support/until.ts";
-import type { Door } from "./driver.ts";
+import type { DoorKind } from "./driver.ts";
 
 const python = Bun.which("python3");
 
@@ -25,17 +25,17 @@ export class DoorProcess implements AsyncDisposable {
   /** Bytes of half a frame that each ended connection left. */
   readonly ends: number[] = [];
   readonly faults: string[] = [];
-  readonly #kind: Door;
+  readonly #kind: DoorKind;
   readonly #directory = new TemporaryDirectory();
   #child: Bun.Subprocess<"ignore", "pipe", "inherit"> | undefined;
   #isReady = false;
 
-  constructor(kind: Door) {
+  constructor(kind: DoorKind) {
     this.#kind = kind;
     this.path = this.#directory.at("door.sock");
   }
 
-  static async open(kind: Door): Promise<DoorProcess> {
+  static async open(kind: DoorKind): Promise<DoorProcess> {
     const door = new DoorProcess(kind);
     await door.open();
     return door;

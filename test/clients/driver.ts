@@ -10,24 +10,45 @@ export interface Language {
   readonly name: string;
   /** Undefined: this machine lacks the tool. */
   readonly argv: readonly string[] | undefined;
-  readonly doors: readonly Door[];
+  readonly doors: readonly DoorKind[];
   /** It has fork(2) and threads that share a client. */
   readonly forks: boolean;
   /** How its process ends after a crash beat. */
   readonly death: NodeJS.Signals | number;
 }
 
-export type Door = "unix" | "unix-stream";
+/** A listener, and of a secure-udp listener the key. */
+export type DoorKind = "unix" | "unix-stream" | "udp" | "key" | "master";
 
 /** Shared by the files of one run. */
 const built = new TemporaryDirectory();
 process.once("exit", () => built[Symbol.dispose]());
 
-export const LANGUAGES: readonly Language[] = [
-  { name: "Python", argv: pythonDriver(), doors: ["unix", "unix-stream"], forks: true, death: 1 },
-  { name: "C", argv: cDriver(), doors: ["unix", "unix-stream"], forks: true, death: "SIGSEGV" },
-  { name: "Node", argv: nodeDriver(), doors: ["unix-stream"], forks: false, death: 1 },
-];
+const NETWORK: readonly DoorKind[] = ["udp", "key", "master"];
+const HAS_CIPHER = Bun.spawnSync(["python3", "-c", "import cryptography"]).exitCode === 0;
+
+export const PYTHON: Language = {
+  name: "Python",
+  argv: pythonDriver(),
+  doors: ["unix", "unix-stream", ...(HAS_CIPHER ? NETWORK : (["udp"] as const))],
+  forks: true,
+  death: 1,
+};
+export const C: Language = {
+  name: "C",
+  argv: cDriver(),
+  doors: ["unix", "unix-stream"],
+  forks: true,
+  death: "SIGSEGV",
+};
+export const NODE: Language = javascript("Node", Bun.which("node"));
+export const LANGUAGES: readonly Language[] = [PYTHON, C, NODE];
+
+/** The JavaScript client in the runtime at `program`. */
+export function javascript(name: string, program: string | null): Language {
+  const argv = program === null ? undefined : [program, join(DRIVERS, "driver.cjs")];
+  return { name, argv, doors: ["unix-stream", ...NETWORK], forks: false, death: 1 };
+}
 
 export class Driver implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
@@ -81,11 +102,6 @@ export class Driver implements AsyncDisposable {
 function pythonDriver(): readonly string[] | undefined {
   const python = Bun.which("python3");
   return python === null ? undefined : [python, join(DRIVERS, "driver.py")];
-}
-
-function nodeDriver(): readonly string[] | undefined {
-  const node = Bun.which("node");
-  return node === null ? undefined : [node, join(DRIVERS, "driver.cjs")];
 }
 
 /** As strict as a host's build may be. */

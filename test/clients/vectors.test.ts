@@ -3,13 +3,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { loadVectors, type SecureVector } from "../vectors/load_vectors.ts";
-import { Driver, LANGUAGES } from "./driver.ts";
+import { Driver, LANGUAGES, NODE, PYTHON } from "./driver.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
 const STATUSES: readonly string[] = ["ok", "degraded", "critical"];
 const vectors = await loadVectors();
-const HAS_CIPHER = Bun.spawnSync(["python3", "-c", "import cryptography"]).exitCode === 0;
 
 for (const language of LANGUAGES) {
   describe.skipIf(language.argv === undefined)(`the client for ${language.name}`, () => {
@@ -35,9 +34,7 @@ for (const language of LANGUAGES) {
   });
 }
 
-const sealing = LANGUAGES.filter(
-  ({ name }) => name === "Node" || (name === "Python" && HAS_CIPHER),
-);
+const sealing = [NODE, PYTHON].filter(({ doors }) => doors.includes("key"));
 for (const language of sealing) {
   describe.skipIf(language.argv === undefined)(`the client for ${language.name}`, () => {
     test("seals and derives as each secure vector says", async () => {

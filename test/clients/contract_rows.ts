@@ -1,0 +1,245 @@
+// The contract of every client library (spec 21 section 3): one table, run over each language and
+// each door that it has, at the real daemon. contract.test.ts runs a little of it, and
+// end_to_end/slow/clients.slow.ts all of it.
+import { expect } from "bun:test";
+import { until } from "../support/until.ts";
+import type { DaemonDoor } from "./daemon_door.ts";
+import { type DoorKind, Driver, type Language } from "./driver.ts";
+
+/** More beats to a full queue, of which the machine may hold up some. */
+const MORE = 20;
+/** Of an agent: longer than a client waits between two attempts to connect. */
+const INTERVAL_MS = 160;
+const NONCE_TERMINAL = 2n ** 64n - 1n;
+
+export interface Row {
+  readonly promise: string;
+  /** Only where a program can fork and share a client between threads. */
+  readonly forks?: boolean;
+  /** The daemon is stopped or ended: the row has one of its own. */
+  readonly ownDaemon?: boolean;
+  /** Doors where it has a meaning; without it all. */
+  readonly at?: readonly DoorKind[];
+  readonly run: (at: At) => Promise<void>;
+}
+
+export interface At {
+  readonly language: Language;
+  readonly kind: DoorKind;
+  readonly door: DaemonDoor;
+  /** Its client is open. */
+  readonly driver: Driver;
+}
+
+const LOCAL: readonly DoorKind[] = ["unix", "unix-stream"];
+
+export const ROWS: readonly Row[] = [
+  {
+    promise: "status, payload, pid and nonces from 1 arrive",
+    async run({ door, driver, kind }) {
+      expect(await beat(driver)).toBe("sent");
+      expect(await driver.do("beat degraded 4294967295")).toBe("sent");
+      expect(await driver.do("beat critical 7")).toBe("sent");
+      await door.untilBeats(driver.pid, 3);
+      const listener = { unix: "unix-0", "unix-stream": "unix-stream-0", udp: "lab" };
+      const of = { pid: driver.pid, listener: { ...listener, key: "edge", master: "edge" }[kind] };
+      expect(door.beatsOf(driver.pid)).toEqual([
+        { ...of, status: "ok", nonce: 1n, payload: 0 },
+        { ...of, status: "degraded", nonce: 2n, payload: 4_294_967_295 },
+        { ...of, status: "critical", nonce: 3n, payload: 7 },
+      ]);
+    },
+  },
+  {
+    promise: "a wrong status is failed, and uses no nonce",
+    async run({ door, driver }) {
+      await beat(driver);
+      expect(await driver.do("beat stall 0")).toBe("failed bad_status");
+      await beat(driver);
+      await door.untilBeats(driver.pid, 2);
+      expect(door.noncesOf(driver.pid)).toEqual([1n, 2n]);
+    },
+  },
+  {
+    promise: "the variables of the environment name the door when nothing else does",
+    at: LOCAL,
+    async run({ kind, language, door }) {
+      const name = kind === "unix-stream" ? "VARTA_STREAM" : "VARTA_SOCKET";
+      const env = { VARTA_STREAM: "", [name]: door.path(kind as "unix" | "unix-stream") };
+      await using driver = new Driver(language, env);
+      await driver.do("default");
+      expect(await beat(driver)).toBe("sent");
+      await door.untilBeats(driver.pid, 1);
+    },
+  },
+  {
+    promise: "a crash beat is taken after every beat before, with the terminal nonce",
+    async run({ door, driver }) {
+      await beat(driver);
+      expect(await driver.do("crash 9")).toBe("sent");
+      expect(await driver.do("crash 9")).toBe("sent");
+      expect(await beat(driver)).toBe("sent");
+      await door.untilBeats(driver.pid, 4);
+      expect(door.noncesOf(driver.pid)).toEqual([1n, NONCE_TERMINAL, NONCE_TERMINAL, 2n]);
+    },
+  },
+  {
+    promise: "a process that dies of its own error says so, and dies as without it",
+    async run({ door, driver, language }) {
+      await beat(driver);
+      expect(await driver.doAndDie("die")).toBe(language.death);
+      await door.untilBeats(driver.pid, 2);
+      expect(door.noncesOf(driver.pid)).toEqual([1n, NONCE_TERMINAL]);
+    },
+  },
+  {
+    promise: "a forked child has nonces and a connection of its own, and its parent goes on",
+    forks: true,
+    async run({ door, driver }) {
+      await beat(driver);
+      const [child, outcomes] = (await driver.do("fork 2")).split(" ");
+      expect(outcomes).toBe("sent,sent");
+      await door.untilBeats(Number(child), 2);
+      await beat(driver);
+      await door.untilBeats(driver.pid, 2);
+      expect(door.noncesOf(Number(child))).toEqual([1n, 2n]);
+      expect(door.noncesOf(driver.pid)).toEqual([1n, 2n]);
+    },
+  },
+  {
+    promise: "a child forked while another thread is inside beat() beats all the same",
+    forks: true,
+    async run({ driver }) {
+      await beat(driver);
+      expect(await driver.do("fork-while-beating 10")).toBe("sent");
+    },
+  },
+  {
+    promise: "threads share the numbering: no nonce twice, none left out",
+    forks: true,
+    at: LOCAL,
+    async run({ door, driver }) {
+      const count = Number(await driver.do("threads 4 200"));
+      expect(count).toBeGreaterThan(4);
+      await door.untilBeats(driver.pid, count);
+      const nonces = door.noncesOf(driver.pid);
+      expect(nonces).toEqual(Array.from({ length: count }, (_, at) => BigInt(at + 1)));
+    },
+  },
+  {
+    promise: "after close() beats are dropped, and the connection ended whole",
+    async run({ door, driver, kind }) {
+      await beat(driver);
+      await door.untilBeats(driver.pid, 1);
+      const before = kind === "unix-stream" ? await door.closedStreams("by_client") : 0;
+      await driver.do("close");
+      expect(await driver.do("beat ok 0")).toBe("dropped closed");
+      if (kind !== "unix-stream") return;
+      const isClosed = async () => (await door.closedStreams("by_client")) > before;
+      await until("the end of the connection", isClosed);
+      expect(await door.closedStreams("half_frame")).toBe(0);
+    },
+  },
+  {
+    promise: "a door that is not there yet is found by a later beat, which is number 1",
+    ownDaemon: true,
+    at: LOCAL,
+    async run({ language, kind, door }) {
+      await door.kill();
+      await using driver = new Driver(language);
+      await driver.do(door.at(kind));
+      expect(await beat(driver)).toBe("dropped no_observer");
+      await door.open();
+      await untilSent(driver);
+      await door.untilBeats(driver.pid, 1);
+      expect(door.noncesOf(driver.pid)).toEqual([1n]);
+    },
+  },
+  {
+    promise: "a daemon that is killed and started again is found again, without a gap",
+    ownDaemon: true,
+    async run({ door, driver }) {
+      await beat(driver);
+      await door.untilBeats(driver.pid, 1);
+      await door.kill();
+      // A runtime that connects in its own time may not have seen the end yet, and by UDP a beat
+      // learns of it from the one before.
+      await until("the end to be told", async () => (await beat(driver)) === "dropped no_observer");
+      await door.open();
+      await untilSent(driver);
+      await beat(driver);
+      await until("two more beats", () => door.beatsOf(driver.pid).length >= 3);
+      const [first, ...after] = door.noncesOf(driver.pid);
+      expect(first).toBe(1n);
+      expect(after[1]! - after[0]!).toBe(1n);
+    },
+  },
+  {
+    promise: "over a restart of the daemon at most one beat is lost",
+    ownDaemon: true,
+    async run({ door, driver }) {
+      await beat(driver);
+      await door.untilBeats(driver.pid, 1);
+      await door.daemon.stop();
+      await door.open();
+      const outcomes: string[] = [];
+      await until("a beat to be sent", async () => {
+        await Bun.sleep(INTERVAL_MS);
+        outcomes.push(await driver.do("beat ok 0"));
+        return outcomes.at(-1) === "sent";
+      });
+      expect(outcomes.length - 1).toBeLessThanOrEqual(1);
+      await door.untilBeats(driver.pid, 2);
+      expect(door.noncesOf(driver.pid)).toEqual([1n, 2n]);
+    },
+  },
+  {
+    promise: "a full queue drops beats at once, and loses no nonce and no half frame",
+    ownDaemon: true,
+    at: LOCAL,
+    async run({ door, driver }) {
+      await beat(driver);
+      await door.untilBeats(driver.pid, 1);
+      door.signal("SIGSTOP");
+      const [kind, reason, taken, slow] = (await driver.do(`fill ${MORE}`)).split(" ");
+      door.signal("SIGCONT");
+      expect([kind, reason]).toEqual(["dropped", "queue_full"]);
+      expect(Number(slow)).toBeLessThan(MORE / 2);
+      await door.untilBeats(driver.pid, 1 + Number(taken));
+      await untilSent(driver);
+      const count = Number(taken) + 2;
+      await door.untilBeats(driver.pid, count);
+      const expected = Array.from({ length: count }, (_, at) => BigInt(at + 1));
+      expect(door.noncesOf(driver.pid)).toEqual(expected);
+    },
+  },
+];
+
+/** The rows of the table that have a meaning for a language at a door. */
+export function rowsOf(language: Language, kind: DoorKind): readonly Row[] {
+  return ROWS.filter(
+    ({ forks, at }) => (forks !== true || language.forks) && (at ?? [kind]).includes(kind),
+  );
+}
+
+/** Runs a row; the beats that it sent were all accepted, and nothing was refused. */
+export async function runRow(row: Row, at: Omit<At, "driver">): Promise<void> {
+  await using driver = new Driver(at.language);
+  await driver.do(at.door.at(at.kind));
+  await row.run({ ...at, driver });
+  expect(await at.door.refused()).toBe(0);
+}
+
+/** Of a beat; where a runtime connects in its own time, of the first one after that. */
+async function beat(driver: Driver): Promise<string> {
+  let outcome = "";
+  await until("the connection to be made, or not", async () => {
+    outcome = await driver.do("beat ok 0");
+    return outcome !== "dropped connecting";
+  });
+  return outcome;
+}
+
+async function untilSent(driver: Driver): Promise<void> {
+  await until("a beat to be sent", async () => (await driver.do("beat ok 0")) === "sent");
+}
