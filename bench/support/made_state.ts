@@ -40,7 +40,7 @@ const NO_TIMESTAMP = {
 const MEMBER: MemberRecord = {
   ...{ pid: 0, key: 0, origin: ORIGIN_NETWORK_UNVERIFIED, generation: Number.NaN },
   ...{ namespaceInode: Number.NaN, innerPid: 0, uid: Number.NaN, gid: Number.NaN },
-  ...{ isProven: false, isFirstBeat: false, isStalled: false, hasEnded: false },
+  ...{ askedNs: 0, isProven: false, isFirstBeat: false, isStalled: false, hasEnded: false },
   ...{ agent: "worker", rule: "worker", listener: "" },
   ...{ hasSource: false, hasAddress: false, source: [] },
   ...{ firstNs: 0, lastNs: LAST_NS, status: 0, payload: 0, beats: 80, hasRegularNonce: true },

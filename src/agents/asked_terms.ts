@@ -12,22 +12,78 @@ export interface AskedBounds {
 /** A beat may be lost, and another one late, before its sender is called silent. */
 const INTERVALS_OF_SILENCE = 3;
 
+/**
+ * What members ask for is rounded up to one of these, so that they cannot have more different
+ * thresholds than there are lanes: the figures that people write, in each decade from 10 ms on, at
+ * most a quarter apart.
+ */
+const STEP_FIGURES = [1, 1.2, 1.5, 1.8, 2, 2.5, 3, 3.6, 4, 4.5, 5, 6, 7.5, 9];
+const STEP_DECADES = 10;
+const ASKED_STEPS = Array.from({ length: STEP_DECADES }, (_, decade) =>
+  STEP_FIGURES.map((figure) => Math.round(figure * 10 ** (decade + 7))),
+).flat();
+
+/** More than three years, as nobody means it. */
+const ASKED_NS_MAX = ASKED_STEPS.at(-1)!;
+
 /** A program that needs longer beats meanwhile. */
 export const EXTEND_NS_MAX = 600 * NS_PER_S;
 
-/** The threshold of a member that says how often it beats; NaN = it asks for none. */
-export function thresholdOfInterval(intervalMs: number, bounds: AskedBounds): number {
-  return held(intervalMs * INTERVALS_OF_SILENCE * NS_PER_MS, bounds);
+/** What a member asks for that says how often it beats; NaN = for nothing. */
+export function askedOfInterval(intervalMs: number): number {
+  return asked(intervalMs * INTERVALS_OF_SILENCE * NS_PER_MS);
 }
 
-/** The threshold of a member that sends WATCHDOG_USEC; NaN = it asks for none. */
-export function thresholdOfUsec(watchdogUsec: number, bounds: AskedBounds): number {
-  return held(watchdogUsec * NS_PER_US, bounds);
+/** What a member asks for that sends WATCHDOG_USEC; NaN = for nothing. */
+export function askedOfUsec(watchdogUsec: number): number {
+  return asked(watchdogUsec * NS_PER_US);
+}
+
+function asked(ns: number): number {
+  return ns > 0 ? Math.min(ns, ASKED_NS_MAX) : Number.NaN;
+}
+
+/**
+ * The thresholds between two bounds that members may have by asking, in their order: both bounds,
+ * and the steps between them.
+ */
+export function askableThresholds({ thresholdMinNs, thresholdMaxNs }: AskedBounds): number[] {
+  const between = ASKED_STEPS.filter((step) => step > thresholdMinNs && step < thresholdMaxNs);
+  return [...new Set([thresholdMinNs, ...between, thresholdMaxNs])];
+}
+
+interface PolicyTerms extends AskedBounds {
+  readonly thresholdNs: number;
+  readonly lateNs: number;
+  readonly graceNs: number;
+}
+
+/**
+ * The terms of a member of a rule, undefined = none takes it, that has asked for `askedNs`, 0 = for
+ * nothing. `thresholdNs` is that of members without a rule.
+ */
+export function memberTerms(
+  rule: PolicyTerms | undefined,
+  thresholdNs: number,
+  askedNs: number,
+): Pick<PolicyTerms, "thresholdNs" | "lateNs" | "graceNs"> {
+  if (rule === undefined) return { thresholdNs, lateNs: Number.POSITIVE_INFINITY, graceNs: 0 };
+  const { graceNs, lateNs } = rule;
+  const ownNs = askedNs > 0 ? held(askedNs, rule) : rule.thresholdNs;
+  return {
+    thresholdNs: ownNs,
+    lateNs: lateNs < ownNs ? lateNs : Number.POSITIVE_INFINITY,
+    graceNs,
+  };
 }
 
 function held(askedNs: number, { thresholdMinNs, thresholdMaxNs }: AskedBounds): number {
-  if (!(askedNs > 0)) return Number.NaN;
-  return Math.min(Math.max(askedNs, thresholdMinNs), thresholdMaxNs);
+  return Math.min(Math.max(stepFor(askedNs), thresholdMinNs), thresholdMaxNs);
+}
+
+/** The first step that is no shorter: who asks is never judged sooner than it asked for. */
+function stepFor(askedNs: number): number {
+  return ASKED_STEPS.find((step) => step >= askedNs) ?? askedNs;
 }
 
 interface Extension {

@@ -25,6 +25,9 @@ export interface MemberRule extends NamingRule {
   /** In the order of the configuration. */
   readonly index: number;
   readonly thresholdNs: number;
+  /** How far its members are heard that ask for another one. */
+  readonly thresholdMinNs: number;
+  readonly thresholdMaxNs: number;
   /** +Infinity = it is never late. */
   readonly lateNs: number;
   readonly graceNs: number;

@@ -2,6 +2,8 @@
 // the shortest threshold wants it.
 import type { Config } from "./config.ts";
 
+/** Also of those that members may ask for. */
 export function shortestThresholdNs({ observer, agents }: Config): number {
-  return Math.min(observer.thresholdNs, ...agents.map(({ thresholdNs }) => thresholdNs));
+  const shortest = agents.map(({ thresholdNs, thresholdMinNs }) => thresholdMinNs ?? thresholdNs);
+  return Math.min(observer.thresholdNs, ...shortest);
 }

@@ -22,11 +22,13 @@ type Rules = readonly AgentRule[];
 export function ruleFinder(agents: Rules): RuleFinder {
   const rules = new AgentRules(agents.map(({ match }) => match));
   const members = agents.map(
-    ({ name, match, thresholdNs, lateNs, graceNs }, index): MemberRule => ({
+    ({ name, match, thresholdNs, lateNs, graceNs, ...asked }, index): MemberRule => ({
       name,
       bindsOwner: bindsOwner(match),
       index,
       thresholdNs,
+      thresholdMinNs: asked.thresholdMinNs ?? thresholdNs,
+      thresholdMaxNs: asked.thresholdMaxNs ?? thresholdNs,
       lateNs: lateNs ?? Number.POSITIVE_INFINITY,
       graceNs,
     }),

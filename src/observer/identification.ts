@@ -3,6 +3,7 @@
 // all are looked at again, because execve keeps pid and start time. It takes a bounded time of each
 // turn, so that no beat waits for it. A member is known before it is judged for the first time: its
 // judgement waits for some turns if the time is used up, but not for long.
+import { memberTerms } from "../agents/asked_terms.ts";
 import { type MemberFacts, nameFor } from "../agents/naming.ts";
 import { RULE_NONE, type RuleFinder } from "../agents/rules.ts";
 import { block, Counters, counter, gauge } from "../base/counters.ts";
@@ -14,6 +15,7 @@ import {
 import { NS_PER_S } from "../base/time.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { Identity, IdentityReader } from "../processes/identity.ts";
+import { changeMildly } from "../tracker/mercy.ts";
 import { addressOf } from "../tracker/slots.ts";
 import type { JudgeGate } from "../tracker/stall_scan.ts";
 import type { Tracker } from "../tracker/tracker.ts";
@@ -110,6 +112,21 @@ export class Identification implements JudgeGate {
     this.#name(slot, identity, nowNs, false);
   }
 
+  /**
+   * The member of `slot` asks at `nowNs` for a threshold of its own, as `asked_terms` makes it of
+   * what it says; NaN asks for nothing, and changes nothing. Its rule says how far that is heard,
+   * now, when the member is named, and after every reload.
+   */
+  askThreshold(slot: number, askedNs: number, nowNs: number): void {
+    const { table, thresholdNs, slots } = this.#tracker;
+    if (Number.isNaN(askedNs) || slots.askedNs[slot] === askedNs) return;
+    table.slots.askedNs[slot] = askedNs;
+    const facts = table.facts[slot];
+    // Without a look it has no rule yet.
+    if (facts === undefined) return;
+    changeMildly(table, slot, memberTerms(this.#findRule?.(facts), thresholdNs, askedNs), nowNs);
+  }
+
   /** Its time starts anew. */
   beginTurn(): void {
     this.#usedNs = 0;
@@ -199,15 +216,13 @@ export class Identification implements JudgeGate {
     nowNs: number,
     isFirst = this.#isFirst(slot, identity),
   ): void {
-    const { table, thresholdNs } = this.#tracker;
+    const { table, thresholdNs, slots } = this.#tracker;
     const facts = this.#factsOf(slot, identity, nowNs);
     const rule = this.#findRule?.(facts);
     const member = {
       agent: table.agents.numberFor(nameFor(facts, rule)),
       rule: rule?.index ?? RULE_NONE,
-      thresholdNs: rule?.thresholdNs ?? thresholdNs,
-      lateNs: rule?.lateNs ?? Number.POSITIVE_INFINITY,
-      graceNs: rule?.graceNs ?? 0,
+      ...memberTerms(rule, thresholdNs, slots.askedNs[slot]!),
       program: identity?.mark ?? UNREAD,
       facts: this.#options.keepsFacts === true ? facts : undefined,
     };

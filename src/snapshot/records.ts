@@ -87,6 +87,8 @@ const MEMBER = new RecordForm({
   status: u8(),
   payload: u32(),
   beats: COUNT_OR_NONE,
+  /** The threshold that it asked for; 0 = none. */
+  askedNs: NS,
   hasRegularNonce: FLAG,
   lastNonceHi: u32(),
   lastNonceLo: u32(),

@@ -58,6 +58,7 @@ const NO_MEMBER: Writable<MemberRecord> = {
     status: 0,
     payload: 0,
     beats: Number.NaN,
+    askedNs: 0,
     hasRegularNonce: false,
   },
   ...{ lastNonceHi: 0, lastNonceLo: 0, observedNonceHi: 0, observedNonceLo: 0 },
@@ -98,6 +99,7 @@ function readBeats(record: Writable<MemberRecord>, table: SlotTable, slot: numbe
   record.status = slots.status[slot]!;
   record.payload = slots.payload[slot]!;
   record.beats = slots.beats[slot]! + slots.beatsTaken[slot]!;
+  record.askedNs = slots.askedNs[slot]!;
   record.hasRegularNonce = (flags & SLOT_HAS_REGULAR_NONCE) !== 0;
   record.lastNonceHi = slots.lastNonceHi[slot]!;
   record.lastNonceLo = slots.lastNonceLo[slot]!;
@@ -186,6 +188,7 @@ function storeRecord(
   slots.payload[slot] = record.payload;
   slots.debt[slot] = 0;
   if (!Number.isNaN(record.beats)) slots.beatsTaken[slot] = record.beats;
+  slots.askedNs[slot] = record.askedNs;
   slots.lastNonceHi[slot] = record.lastNonceHi;
   slots.lastNonceLo[slot] = record.lastNonceLo;
   slots.observedNonceHi[slot] = record.observedNonceHi;

@@ -1,6 +1,7 @@
 // When a member may first be judged by terms that are stricter than those it had: no silence of
 // before counts against it (spec 17 section 4).
 import type { DeadlineLanes } from "./deadline_lanes.ts";
+import type { SlotTable } from "./slot_table.ts";
 import type { Terms } from "./terms.ts";
 
 interface Silence {
@@ -30,4 +31,19 @@ export function mercyNs(
   const oldLateDueNs = lastNs + oldLateNs + lanes.excusedNs(slot);
   const lateDueNs = Math.min(oldLateDueNs, nowNs + lateNs, Math.max(dueNs, stallNs));
   return Math.max(stallNs, lateDueNs);
+}
+
+/** The member of `slot` has these terms from `nowNs` on, and is not judged before its mercy. */
+export function changeMildly(
+  { slots, lanes }: SlotTable,
+  slot: number,
+  terms: Terms,
+  nowNs: number,
+): void {
+  const lastNs = slots.lastNs[slot]!;
+  const endNs = slots.graceEndBy(slot, terms.graceNs);
+  const graceNs = lanes.pauses.awakeNs(mercyNs(lanes, { slot, lastNs, endNs, nowNs }, terms));
+  lanes.change(slot, terms);
+  // One that waits in the heap has a later time already.
+  if (!lanes.graces.has(slot)) slots.graceEndNs[slot] = Math.max(endNs, graceNs);
 }

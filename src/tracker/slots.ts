@@ -40,7 +40,7 @@ export const SLOT_ENDED = 128;
 export const SLOT_GOODBYE = 256;
 
 /** `lane` of a slot that is given to no member. */
-export const LANE_NONE = 255;
+export const LANE_NONE = 0xffff;
 /** `prev` of a slot that waits for no deadline. */
 export const LINK_NONE = -2;
 /** `gracePlace` of a slot that is not in the heap of graces. */
@@ -70,6 +70,8 @@ export const SLOT_COLUMNS = {
   /** Observer time of its goodbye, and the grace that it has without; valid with SLOT_GOODBYE. */
   goodbyeNs: f64(),
   ownGraceEndNs: f64(),
+  /** The threshold that it has asked for last, whatever its rule makes of it; 0 = none. */
+  askedNs: fresh(0, f64()),
   /** Beats taken ahead of the rate as of `lastNs`, see BeatAllowance. */
   debt: f64(),
   /** Status and payload of the last accepted beat, and the number of the listener that took it. */
@@ -129,7 +131,7 @@ export const SLOT_COLUMNS = {
    * The row of the lane that has the member's threshold, and the links in it, -1 = end; `prev` is
    * LINK_NONE while the slot waits for no deadline or for its grace. Written by DeadlineLanes only.
    */
-  lane: u8(),
+  lane: u16(),
   prev: i32(),
   next: i32(),
   /** The row of the uid and the links of its list; written by UidShare only. -1 = end. */

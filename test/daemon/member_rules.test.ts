@@ -12,6 +12,8 @@ function rule(fields: Pick<AgentRule, "match"> & Partial<AgentRule>): AgentRule 
   return {
     name: undefined,
     thresholdNs: 5e9,
+    thresholdMinNs: undefined,
+    thresholdMaxNs: undefined,
     lateNs: undefined,
     graceNs: 0,
     onExit: "silence",
@@ -39,9 +41,17 @@ describe("ruleFinder()", () => {
 
   test("gives the name, the place and the threshold of the rule that takes a member", () => {
     const local = { name: "local", bindsOwner: false, index: 1, thresholdNs: 2e9 };
-    expect(find(NOBODY)).toEqual({ ...local, lateNs: Number.POSITIVE_INFINITY, graceNs: 0 });
+    const bounds = { thresholdMinNs: 2e9, thresholdMaxNs: 2e9 };
+    const terms = { ...bounds, lateNs: Number.POSITIVE_INFINITY, graceNs: 0 };
+    expect(find(NOBODY)).toEqual({ ...local, ...terms });
     expect(find({ ...NOBODY, user: "root" })).toMatchObject({ index: 0, name: undefined });
     expect(find({ ...NOBODY, listener: "udp-0" })).toBeUndefined();
+  });
+
+  test("says how far its members are heard that ask for a threshold", () => {
+    const match = { listener: ["*"] };
+    const bounded = ruleFinder([rule({ match, thresholdMinNs: 1e9, thresholdMaxNs: 60e9 })]);
+    expect(bounded(NOBODY)).toMatchObject({ thresholdMinNs: 1e9, thresholdMaxNs: 60e9 });
   });
 
   test("says whose members are one agent, whatever their uid is", () => {

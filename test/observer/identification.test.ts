@@ -21,12 +21,17 @@ const RULE = {
   bindsOwner: true,
   index: 7,
   thresholdNs: THRESHOLD_NS,
+  thresholdMinNs: THRESHOLD_NS,
+  thresholdMaxNs: THRESHOLD_NS,
   lateNs: Number.POSITIVE_INFINITY,
   graceNs: 0,
 };
 
 /** So that the last look at a member is too old when it is judged. */
 const LONG_NS = 4 * NS_PER_S;
+
+/** Hears members between half of the threshold and the double. */
+const HEARS = { ...RULE, thresholdMinNs: THRESHOLD_NS / 2, thresholdMaxNs: 2 * THRESHOLD_NS };
 
 /** Programs whose name begins with "fast" have half of it, those with "slow" the double. */
 const BY_PACE: RuleFinder = ({ identity }) => {
@@ -59,6 +64,7 @@ class Subject extends ObserverHarness {
       reader: this.identities,
       listenerNames: this.listeners.map(({ name }) => name),
       ...(findRule !== undefined && { findRule }),
+      keepsFacts: true,
       came: (agent, { pid }) =>
         this.came.push(`${this.observer.tracker.table.agents.nameOf(agent)} ${pid}`),
       monotonicNs: () => this.#monotonicNs,
@@ -381,5 +387,71 @@ describe("the time of a turn", () => {
     expect(subject.stalledNames()).toEqual(["uid-1000"]);
     expect(subject.identification.counters.get(IDENTITY.judgedUnknown)).toBe(1);
     expect(subject.identities.looks).not.toContain(10);
+  });
+});
+
+describe("a threshold that a member asks for", () => {
+  const ask = (subject: Subject, pid: number, askedNs: number) => {
+    const { tracker, clock } = subject.observer;
+    const slot = tracker.slotOf(pid);
+    subject.identification.askThreshold(slot, askedNs, clock.lastNs);
+    tracker.checkInvariants();
+    return tracker.thresholdOf(slot);
+  };
+
+  test("is its own at once, the last one counts, and nothing changes nothing", () => {
+    const subject = new Subject(() => HEARS);
+    subject.turn(10);
+    expect(ask(subject, 10, THRESHOLD_NS * 1.5)).toBe(THRESHOLD_NS * 1.5);
+    expect(ask(subject, 10, 1)).toBe(THRESHOLD_NS / 2);
+    expect(ask(subject, 10, Number.NaN)).toBe(THRESHOLD_NS / 2);
+    expect(ask(subject, 10, 1e18)).toBe(2 * THRESHOLD_NS);
+  });
+
+  test("is given when it is named, if it asked before", () => {
+    const subject = new Subject(() => HEARS);
+    subject.receive(beatOf(10, { nonce: 1 }));
+    expect(ask(subject, 10, 1)).toBe(THRESHOLD_NS);
+    subject.identification.advance(subject.observer.clock.lastNs);
+    expect(subject.observer.tracker.thresholdOf(0)).toBe(THRESHOLD_NS / 2);
+  });
+
+  test("outlives every further look, and its rule", () => {
+    const subject = new Subject(() => HEARS);
+    subject.turn(10);
+    ask(subject, 10, 1);
+    subject.wait(THRESHOLD_NS / 4);
+    subject.turn(10);
+    subject.identification.changeRules(() => ({ ...HEARS, thresholdMinNs: THRESHOLD_NS }));
+    subject.identities.table.set(10, { comm: "another" });
+    subject.wait(6 * NS_PER_S);
+    subject.turn(10);
+    expect(subject.nameOf(10)).toBe("another");
+    expect(subject.observer.tracker.thresholdOf(0)).toBe(THRESHOLD_NS);
+    expect(ask(subject, 10, 1)).toBe(THRESHOLD_NS);
+  });
+
+  test("is nobody's who takes over the pid", () => {
+    const subject = new Subject(() => HEARS);
+    subject.turn(10);
+    ask(subject, 10, 1);
+    subject.wait(2 * NS_PER_S);
+    subject.processes.set(10, 11);
+    subject.turn(10);
+    expect(subject.observer.tracker.slots.generation[0]).toBe(11);
+    expect(subject.observer.tracker.thresholdOf(0)).toBe(THRESHOLD_NS);
+  });
+
+  test("judges no silence of before it was asked for", () => {
+    const subject = new Subject(() => HEARS);
+    subject.turn(10);
+    subject.wait(THRESHOLD_NS * 0.75);
+    subject.turnOf();
+    ask(subject, 10, 1);
+    subject.turnOf();
+    expect(subject.stalledNames()).toEqual([]);
+    subject.wait(THRESHOLD_NS * 0.25);
+    subject.turnOf();
+    expect(subject.stalledNames()).toHaveLength(1);
   });
 });

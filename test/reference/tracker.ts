@@ -573,7 +573,7 @@ export class ReferenceTracker {
       (lane) => lane.thresholdNs === thresholdNs && lane.lateNs === lateNs,
     );
     if (same !== undefined) return same;
-    if (this.lanes.length < 64) {
+    if (this.lanes.length < 256) {
       const lane = { thresholdNs, lateNs };
       this.lanes.push(lane);
       return lane;

@@ -227,6 +227,8 @@ function configRule(rule: ScenarioRule): AgentRule {
     match: { comm: [SHARED] },
     name: undefined,
     thresholdNs,
+    thresholdMinNs: undefined,
+    thresholdMaxNs: undefined,
     lateNs: lateNs === Number.POSITIVE_INFINITY ? undefined : lateNs,
     graceNs,
     onExit: "silence",

@@ -136,6 +136,7 @@ export class MortalWorld extends ObserverHarness {
     const nowGeneration = () => Math.floor(clock.ns / TICK_NS);
     this.#random = random;
     const terms = { thresholdNs, lateNs: thresholdNs / 3, graceNs: 2 * thresholdNs };
+    const ruled = { ...terms, thresholdMinNs: thresholdNs, thresholdMaxNs: thresholdNs };
     this.promises = new DeathPromises(thresholdNs, `${RULED}.service`, {
       ...terms,
       expected: EXPECTED_MEMBERS,
@@ -159,7 +160,7 @@ export class MortalWorld extends ObserverHarness {
       listenerNames: [],
       findRule: ({ identity }) =>
         identity?.comm === `program${RULED}`
-          ? { ...terms, name: RULE_NAME, bindsOwner: true, index: 0 }
+          ? { ...ruled, name: RULE_NAME, bindsOwner: true, index: 0 }
           : undefined,
       monotonicNs: () => 0,
     });

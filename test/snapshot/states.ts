@@ -47,6 +47,7 @@ export const MEMBER: MemberRecord = {
   status: 0,
   payload: 7,
   beats: 80,
+  askedNs: 2e9,
   hasRegularNonce: true,
   lastNonceHi: 0,
   lastNonceLo: 80,

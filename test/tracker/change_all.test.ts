@@ -1,6 +1,7 @@
 // Members that get other terms all at once (spec 17 section 4): what they are judged by, and the
 // order of the lanes afterwards. Times are small numbers; the threshold at first is 100.
 import { describe, expect, test } from "bun:test";
+import { THRESHOLDS_MAX } from "../../src/base/limits.ts";
 import type { Terms } from "../../src/tracker/terms.ts";
 import { Harness } from "./harness.ts";
 
@@ -90,9 +91,9 @@ describe("DeadlineLanes.changeAll()", () => {
     expect(order).toEqual(Array.from({ length: 200 }, (_, at) => at + 1));
   });
 
-  test("has lanes for 64 thresholds that are all others than before", () => {
+  test("has lanes for as many thresholds as there are that are all others than before", () => {
     const harness = new Harness();
-    for (let pid = 1; pid <= 64; pid++) harness.beat(pid, 1, 0);
+    for (let pid = 1; pid <= THRESHOLDS_MAX; pid++) harness.beat(pid, 1, 0);
     const shifted = (by: number) => (pid: number) => ({
       thresholdNs: by + pid,
       lateNs: NEVER,
@@ -101,7 +102,7 @@ describe("DeadlineLanes.changeAll()", () => {
     reload(harness, 1, shifted(1_000));
     reload(harness, 2, shifted(2_000));
     const { tracker } = harness;
-    for (let pid = 1; pid <= 64; pid++)
+    for (let pid = 1; pid <= THRESHOLDS_MAX; pid++)
       expect(tracker.thresholdOf(tracker.slotOf(pid))).toBe(2_000 + pid);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { THRESHOLDS_MAX } from "../../src/base/limits.ts";
 import { Harness } from "./harness.ts";
 
 /** Pids of each lane from head to tail, with its threshold. */
@@ -139,7 +140,7 @@ describe("deadline lanes", () => {
 
   test("judge nobody early whose lane becomes that of a longer threshold", () => {
     const h = new Harness();
-    for (let i = 1; i <= 64; i++) h.beat(i, 1, 0, { threshold: i * 10 });
+    for (let i = 1; i <= THRESHOLDS_MAX; i++) h.beat(i, 1, 0, { threshold: i * 10 });
     const renamed = { mayJudge: () => true };
     h.tracker.judgeGate = renamed;
     renamed.mayJudge = () => {
@@ -184,35 +185,35 @@ describe("deadline lanes", () => {
     expect(h.snapshot()).toBe(before);
   });
 
-  test("hold 64 thresholds; a 65th reuses a lane that stands empty", () => {
-    const h = new Harness();
-    for (let i = 1; i <= 64; i++) h.beat(i, 1, 0, { threshold: i * 10, generation: 5 });
+  test("hold so many thresholds; one more reuses a lane that stands empty", () => {
+    const h = new Harness({ capacity: 400 });
+    for (let i = 1; i <= THRESHOLDS_MAX; i++) h.beat(i, 1, 0, { threshold: i * 10, generation: 5 });
     expect(h.takeMoved()).toEqual({});
     h.startTimes.set(1, 6);
     expect(h.drainDue(10, 99)).toEqual({ seen: [], taken: 1 });
     h.takeMoved();
-    h.beat(99, 1, 15, { threshold: 5_000 });
-    expect(lanes(h)[0]).toEqual([5_000, [99]]);
+    h.beat(399, 1, 15, { threshold: 5_000 });
+    expect(lanes(h)[0]).toEqual([5_000, [399]]);
     expect(h.takeMoved()).toEqual({});
     // The lane of a member whose stall was reported is its own: it will beat again.
     expect(h.drainDue(20, 99).seen.map((s) => s.pid)).toEqual([2]);
-    h.beat(98, 1, 20, { threshold: 6_000 });
+    h.beat(398, 1, 20, { threshold: 6_000 });
     expect(h.takeMoved()).toEqual({ invariantViolations: 1 });
     expect([lanes(h)[1], h.tracker.thresholdOf(h.tracker.slotOf(2))]).toEqual([[20, []], 20]);
     h.tracker.checkInvariants();
   });
 
-  test("judge a 65th threshold early, never late, when no lane is empty, and count it", () => {
-    const h = new Harness();
-    for (let i = 1; i <= 64; i++) h.beat(i, 1, 0, { threshold: i * 10 });
-    h.beat(150, 1, 0, { threshold: 55 });
-    h.beat(151, 1, 0, { threshold: 5_000 });
-    h.beat(152, 1, 0, { threshold: 5 });
+  test("judge one threshold more early, never late, when no lane is empty, and count it", () => {
+    const h = new Harness({ capacity: 400 });
+    for (let i = 1; i <= THRESHOLDS_MAX; i++) h.beat(i, 1, 0, { threshold: i * 10 });
+    h.beat(350, 1, 0, { threshold: 55 });
+    h.beat(351, 1, 0, { threshold: 5_000 });
+    h.beat(352, 1, 0, { threshold: 5 });
     const found = new Map(lanes(h));
-    expect([found.get(50), found.get(640), found.get(10)]).toEqual([
-      [5, 150],
-      [64, 151],
-      [1, 152],
+    expect([found.get(50), found.get(2_560), found.get(10)]).toEqual([
+      [5, 350],
+      [256, 351],
+      [1, 352],
     ]);
     expect(h.takeMoved()).toEqual({ invariantViolations: 3 });
     h.tracker.checkInvariants();

@@ -3,6 +3,7 @@
 import { OTHER_NAME } from "../../agents/agent_table.ts";
 import { coversMatch, MATCH_FIELDS } from "../../agents/match.ts";
 import { NO_PLAN } from "../../agents/rules.ts";
+import { askableThresholds } from "../../agents/asked_terms.ts";
 import { matchesAnyGlob } from "../../base/glob.ts";
 import { THRESHOLDS_MAX } from "../../base/limits.ts";
 import { AGENT_NAME_PLACEHOLDERS } from "../../base/placeholders.ts";
@@ -24,6 +25,7 @@ export function checkAgents(document: CheckedDocument, faults: Fault[]): void {
     checkName(agent, faults);
     checkPlan(agent, document, faults);
     checkLate(agent, document, faults);
+    checkAsked(agent, document, faults);
     checkExpect(agent, document, faults);
     checkSides(agent, faults);
     // A listener whose name is wrong may be the one that is meant.
@@ -115,6 +117,21 @@ function checkLate(agent: CheckedAgent, document: CheckedDocument, faults: Fault
   faults.push({ path: [...agent.path, "late"], anchor: "value", found, want });
 }
 
+/** Members may ask for what is no surprise: the threshold of their rule is among it. */
+function checkAsked(agent: CheckedAgent, document: CheckedDocument, faults: Fault[]): void {
+  const { threshold_min: min, threshold_max: max } = agent.values;
+  const threshold = thresholdOf(agent, document);
+  if (threshold === undefined) return;
+  const text = quoted(durationTextFromNs(threshold));
+  const wrong = (key: string, found: number, want: string): void => {
+    const fault = { path: [...agent.path, key], anchor: "value" } as const;
+    const wanted = `${want} the threshold, which is ${text}`;
+    faults.push({ ...fault, found: quoted(durationTextFromNs(found)), want: wanted });
+  };
+  if (min !== undefined && min > threshold) wrong("threshold_min", min, "at most");
+  if (max !== undefined && max < threshold) wrong("threshold_max", max, "at least");
+}
+
 /** Who is missing must have a name before the first member has come. */
 function checkExpect(
   agent: CheckedAgent,
@@ -181,15 +198,22 @@ function checkThresholds(document: CheckedDocument, faults: Fault[]): void {
   const different = new Set([`${ofObserver} none`]);
   for (const { values, path } of document.agents) {
     const { threshold = ofObserver, late } = values;
-    different.add(`${threshold} ${late ?? "none"}`);
-    if (different.size <= THRESHOLDS_MAX || threshold === undefined) continue;
-    const text = quoted(durationTextFromNs(threshold));
+    if (threshold === undefined) continue;
+    const { threshold_min = threshold, threshold_max = threshold } = values;
+    const bounds = { thresholdMinNs: threshold_min, thresholdMaxNs: threshold_max };
+    for (const one of [threshold, ...askableThresholds(bounds)])
+      different.add(`${one} ${late !== undefined && late < one ? late : "none"}`);
+    if (different.size <= THRESHOLDS_MAX) continue;
+    const asks = threshold_min < threshold_max;
+    const text = quoted(durationTextFromNs(asks ? threshold_max : threshold));
     const pair =
       late === undefined ? text : `${text} with late ${quoted(durationTextFromNs(late))}`;
     const what = late === undefined ? "thresholds" : "pairs of threshold and late";
     const found = `${pair}, one more than ${THRESHOLDS_MAX} different ${what}`;
-    const want = "one that another rule has: that of the observer counts, too";
-    const key = values.threshold === undefined ? "late" : "threshold";
+    const want = asks
+      ? "threshold_min and threshold_max that are nearer, or those and the late of another rule"
+      : "one that another rule has: that of the observer counts, too";
+    const key = asks ? "threshold_max" : values.threshold === undefined ? "late" : "threshold";
     faults.push({ path: [...path, key], anchor: "value", found, want });
     return;
   }

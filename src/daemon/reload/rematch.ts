@@ -2,6 +2,7 @@
 // worked out in slices, from what was known of it when it was last looked at; then all of them are
 // moved at once. No file is read.
 import { AGENT_NEW, AGENT_OTHER } from "../../agents/agent_table.ts";
+import { memberTerms } from "../../agents/asked_terms.ts";
 import { type AgentName, type MemberFacts, nameFor } from "../../agents/naming.ts";
 import { type MemberRule, RULE_NONE, type RuleFinder } from "../../agents/rules.ts";
 import { isFixedName } from "../../config/keys/agent_keys.ts";
@@ -73,7 +74,7 @@ export class Rematch {
       }
       const rule = this.#rules[slot];
       const name = this.#names[slot]!;
-      terms.push(rule ?? untold);
+      terms.push(memberTerms(rule, thresholdNs, slots.askedNs[slot]!));
       // Each member for whose name there is no place is counted.
       if (name !== last || number === AGENT_OTHER) number = table.agents.numberFor(name);
       last = name;
