@@ -33,6 +33,9 @@ interface StateKeepingOptions {
   readonly mark: () => number;
   /** Another number after each beat; undefined = beats alone are never written. */
   readonly beats?: () => number;
+  /** As the writer of the state has them. */
+  readonly monotonicNs?: () => number;
+  readonly isBusy?: () => boolean;
   readonly log: Pick<Log, "warn">;
   /** It goes on without a state, for this reason. */
   readonly refused?: (reason: string) => void;
@@ -93,8 +96,8 @@ export class StateKeeping implements Deadline {
     this.#options = options;
     this.#lock = lock;
     this.found = found;
-    const { path, calls, rows } = options;
-    this.#writer = new StateWriter({ path, calls, rows });
+    const { path, calls, rows, monotonicNs, isBusy } = options;
+    this.#writer = new StateWriter({ path, calls, rows, monotonicNs, isBusy });
   }
 
   /** The daemon before this one did not come to its last writing. */

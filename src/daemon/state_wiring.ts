@@ -59,6 +59,8 @@ export function openState(parts: Parts, options: StateOptions): OpenState | unde
     rows,
     mark: () => stateMark(parts, auditHead()?.seq ?? 0),
     beats: () => beatsTaken(parts.observer),
+    monotonicNs,
+    isBusy: () => parts.observer.lastPumpCutOff,
     log: parts.log,
     refused: (reason) => parts.stateSeen.refused(reason),
   });

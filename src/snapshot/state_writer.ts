@@ -1,6 +1,6 @@
 // Keeps the state file near what is true (spec 18 section 7): a change is on the disk after 2 s and
-// the time of one writing. One call of `maintain` encodes one slice of 0.25 ms; file operations run
-// beside the loop. A failure keeps the old file, and is tried again.
+// the time of one writing. One call of `maintain` encodes one slice, which ends after 0.5 ms; file
+// operations run beside the loop. A failure keeps the old file, and is tried again.
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { FileCalls } from "../files/append_file.ts";
 import { Chunks } from "./chunks.ts";
@@ -16,8 +16,11 @@ const STATE_EVERY_NS = 2 * NS_PER_S;
  * written before members come, and one that a kill follows at once would be forgotten.
  */
 const FIRST_EVERY_NS = NS_PER_S / 4;
-/** Between two slices: beats have most of the time. */
+/** Between two slices: beats have most of the time, and nearly all of it while some wait. */
 const SLICE_EVERY_NS = NS_PER_MS;
+const SLICE_EVERY_BUSY_NS = 8 * NS_PER_MS;
+/** A slice takes 0.1 ms; longer ones are cold code, records with long texts, or a slow machine. */
+const SLICE_NS_MAX = NS_PER_MS / 2;
 
 interface StateWriterOptions {
   readonly path: string;
@@ -25,6 +28,10 @@ interface StateWriterOptions {
   /** What there is, the moment first; walked in slices, between which the tables may change. */
   readonly rows: (isFinal: boolean) => Iterable<StateRow>;
   readonly bytesMax?: number;
+  /** A clock for durations, in ns; undefined = a slice is a whole section. */
+  readonly monotonicNs?: (() => number) | undefined;
+  /** Beats wait that the turn before did not take. */
+  readonly isBusy?: (() => boolean) | undefined;
 }
 
 export class StateWriter {
@@ -89,8 +96,9 @@ export class StateWriter {
       this.#everyNs = Math.min(2 * this.#everyNs, STATE_EVERY_NS);
       this.#writing = this.#begin(false);
     } else if (writing.isOver) this.#take(writing);
-    else if (writing.wantsSlice) writing.slice();
-    this.#nextSliceNs = nowNs + SLICE_EVERY_NS;
+    else if (writing.wantsSlice) this.#slice(writing);
+    const isBusy = this.#options.isBusy?.() === true;
+    this.#nextSliceNs = nowNs + (isBusy ? SLICE_EVERY_BUSY_NS : SLICE_EVERY_NS);
   }
 
   /** The first failure since a writing succeeded, once: for the log. */
@@ -110,6 +118,16 @@ export class StateWriter {
     }
     this.#take(writing);
     return writing.isDone;
+  }
+
+  #slice(writing: StateWriting): void {
+    const { monotonicNs } = this.#options;
+    if (monotonicNs === undefined) {
+      writing.slice();
+      return;
+    }
+    const endNs = monotonicNs() + SLICE_NS_MAX;
+    writing.slice(() => monotonicNs() < endNs);
   }
 
   #begin(isFinal: boolean): StateWriting {

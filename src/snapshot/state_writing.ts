@@ -46,10 +46,12 @@ export class StateWriting {
     return !this.#isEncoded && !this.isOver && this.#options.chunks.filling !== undefined;
   }
 
-  /** Encodes the next slice; after the last one the file is put in its place. */
-  slice(): void {
+  /**
+   * Encodes the next slice, as long as `hasTime`; after the last one the file is put in its place.
+   */
+  slice(hasTime?: () => boolean): void {
     const { chunks, bytesMax } = this.#options;
-    const bytes = this.#encoder.next();
+    const bytes = this.#encoder.next(hasTime);
     const chunk = chunks.filling!;
     if (bytes === undefined) {
       if (chunk.length > 0) this.#send();

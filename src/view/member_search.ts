@@ -5,7 +5,7 @@ import type { ExpectedAgents } from "../agents/expected_agents.ts";
 import type { MuteTarget } from "../agents/mutes.ts";
 import { matchesGlob } from "../base/glob.ts";
 import { didYouMean } from "../config/problems/suggestion.ts";
-import { memberState } from "../tracker/member_state.ts";
+import { memberState, worstStates } from "../tracker/member_state.ts";
 import { sourceOf } from "../tracker/slots.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 
@@ -34,9 +34,6 @@ interface MemberSearchOptions {
 
 const NO_RANKS = new Uint8Array(new ArrayBuffer(0));
 const GONE = AGENT_STATES.indexOf("gone");
-const STATE_RANKS = Object.fromEntries(
-  AGENT_STATES.map((state, rank) => [state, rank]),
-) as Readonly<Record<AgentState, number>>;
 
 export class MemberSearch {
   readonly #options: MemberSearchOptions;
@@ -52,8 +49,7 @@ export class MemberSearch {
     const { agents } = this.#options.tracker.table;
     const number = agents.numberOf(text);
     if (number === undefined) return this.#unknown(text);
-    const isOf = (slot: number): boolean => this.#slots.agent[slot] === number;
-    return { name: text, isMember: false, pid: Number.NaN, slots: this.#slotsWhere(isOf) };
+    return { name: text, isMember: false, pid: Number.NaN, slots: this.#slotsOf(number) };
   }
 
   /** Why a pattern is refused: it matches no agent that is known. */
@@ -75,7 +71,7 @@ export class MemberSearch {
   statesOf(targets: readonly MuteTarget[]): AgentState[] {
     const now = this.#options.nowNs();
     const isOfMembers = targets.every(({ kind }) => kind === "member");
-    const worst = isOfMembers ? NO_RANKS : this.#worstRanks(now);
+    const worst = isOfMembers ? NO_RANKS : worstStates(this.#options.tracker.table, now);
     return targets.map((target) =>
       target.kind === "member" ? this.#ofKey(target.key, now) : this.#worstOf(target, worst),
     );
@@ -85,20 +81,6 @@ export class MemberSearch {
     const { table } = this.#options.tracker;
     const slot = table.slotOf(key);
     return slot < 0 ? "gone" : memberState(table, slot, nowNs);
-  }
-
-  /** By the rows of agents, the place of the worst state of their members. */
-  #worstRanks(nowNs: number): Uint8Array {
-    const { table, len } = this.#options.tracker;
-    const { rowCount } = table.agents;
-    const { agent } = this.#slots;
-    const worst = new Uint8Array(rowCount).fill(GONE);
-    for (let slot = 0; slot < len; slot++) {
-      const rank = STATE_RANKS[memberState(table, slot, nowNs)];
-      const row = agent[slot]! % rowCount;
-      if (rank < worst[row]!) worst[row] = rank;
-    }
-    return worst;
   }
 
   #worstOf(target: MuteTarget, worstRanks: Uint8Array): AgentState {
@@ -123,12 +105,7 @@ export class MemberSearch {
 
   #member(text: string, source: string, pid: number): Found | Unfound {
     const { table } = this.#options.tracker;
-    const isIt = (slot: number): boolean => {
-      const { pid: pids, key } = this.#slots;
-      if (pids[slot] !== pid) return false;
-      return source === "" ? key[slot] === pid : sourceOf(this.#slots, slot) === source;
-    };
-    const slots = this.#slotsWhere(isIt);
+    const slots = source === "" ? this.#slotsOfPid(pid) : this.#slotsFrom(source, pid);
     const [slot] = slots;
     if (slot === undefined)
       return { error: "no_such_agent", text: `pid ${text} is no member: it has never beaten` };
@@ -145,11 +122,28 @@ export class MemberSearch {
     return this.#options.tracker.slots;
   }
 
-  #slotsWhere(isWanted: (slot: number) => boolean): number[] {
+  // All members are passed between two beats: nothing is called for each of them.
+  #slotsOf(number: number): number[] {
+    const { len } = this.#options.tracker;
+    const { agent } = this.#slots;
     const found: number[] = [];
-    for (let slot = 0; slot < this.#options.tracker.len; slot++)
-      if (isWanted(slot)) found.push(slot);
+    for (let slot = 0; slot < len; slot++) if (agent[slot] === number) found.push(slot);
     return found;
+  }
+
+  #slotsFrom(source: string, pid: number): number[] {
+    const { len } = this.#options.tracker;
+    const { pid: pids } = this.#slots;
+    const found: number[] = [];
+    for (let slot = 0; slot < len; slot++)
+      if (pids[slot] === pid && sourceOf(this.#slots, slot) === source) found.push(slot);
+    return found;
+  }
+
+  /** The one whose key is its pid. */
+  #slotsOfPid(pid: number): number[] {
+    const slot = this.#options.tracker.slotOf(pid);
+    return slot >= 0 && this.#slots.pid[slot] === pid ? [slot] : [];
   }
 }
 

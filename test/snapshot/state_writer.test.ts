@@ -21,12 +21,18 @@ class Fixture implements Disposable {
   /** Slices and other calls that did something. */
   turns = 0;
   readonly writer: StateWriter;
+  /** What a look at the clock of durations costs; beats wait. */
+  lookNs = 0;
+  isBusy = false;
+  #monotonicNs = 0;
 
   constructor(calls: FileCalls = REAL_FILE_CALLS, bytesMax?: number) {
     this.writer = new StateWriter({
       path: this.path,
       calls,
       rows: (isFinal) => this.#rows(isFinal),
+      monotonicNs: () => (this.#monotonicNs += this.lookNs),
+      isBusy: () => this.isBusy,
       ...(bytesMax === undefined ? {} : { bytesMax }),
     });
   }
@@ -121,6 +127,40 @@ describe("StateWriter", () => {
     expect(slices).toBe(18);
     await fixture.run();
     expect(fixture.state().member).toHaveLength(5_000);
+  });
+
+  test("ends a slice after half a millisecond, and goes on with its section in the next one", async () => {
+    using fixture = new Fixture();
+    fixture.count = 200;
+    fixture.writer.changed(0);
+    await fixture.run();
+    const { turns } = fixture;
+    // 16 members take longer than a slice may.
+    fixture.lookNs = 0.6 * MS;
+    fixture.turns = 0;
+    fixture.writer.changed(fixture.nowNs);
+    await fixture.run();
+    expect(fixture.turns - turns).toBe(Math.floor(200 / 16));
+    expect(fixture.state().member).toHaveLength(200);
+  });
+
+  test("leaves eight milliseconds between two slices while beats wait", async () => {
+    using fixture = new Fixture();
+    fixture.count = 1_000;
+    fixture.isBusy = true;
+    fixture.writer.changed(0);
+    const dues: number[] = [];
+    for (let slice = 0; slice < 3; slice++) {
+      fixture.writer.maintain(fixture.nowNs);
+      const dueNs = fixture.writer.nextDeadlineNs();
+      dues.push((dueNs - fixture.nowNs) / MS);
+      fixture.nowNs = dueNs;
+    }
+    fixture.isBusy = false;
+    fixture.writer.maintain(fixture.nowNs);
+    dues.push((fixture.writer.nextDeadlineNs() - fixture.nowNs) / MS);
+    expect(dues).toEqual([8, 8, 8, 1]);
+    await fixture.writer.close();
   });
 
   test("notes a change that comes during a writing for the next one", async () => {
