@@ -72,11 +72,11 @@ export function restoreStalls(
   { members, missing }: RestoredState,
   { exported, noted }: GoesOn,
 ): void {
-  const { recovery, reports, observer, metrics, notes } = parts;
+  const { recovery, reports, observer, metrics, notes, clock } = parts;
   const ofNow = noted.filter(({ isSameBoot }) => isSameBoot);
   const fired = new Map(ofNow.map((one) => [processOf(one), one]));
   const stalled = members.flatMap(({ member }) => stallOf(member, fired, parts));
-  for (const { stall, isTold, isOpen } of stalled.toSorted(bySince)) {
+  for (const { stall, isTold, isOpen, hasEnded } of stalled.toSorted(bySince)) {
     const { slots } = observer.tracker;
     if (slots.isLatched(observer.tracker.slotOf(stall.key))) {
       reports.restored({ ...stall, isMuted: !isTold });
@@ -84,7 +84,8 @@ export function restoreStalls(
       exported?.(stall);
       if (!isOpen && !recovery.held.has(stall.key)) notes.decided(stall.key);
       // Those of muted agents are held already.
-      if (isOpen && !recovery.held.has(stall.key)) recovery.held.restore(stall, true);
+      if (isOpen && !recovery.held.has(stall.key))
+        recovery.held.restore(stall, true, decidedFromNs(stall, hasEnded, clock.lastNs));
     }
   }
   restoreMissing(parts, missing);
@@ -110,10 +111,24 @@ interface LastingStall {
   readonly isTold: boolean;
   /** Something may be done about it yet. */
   readonly isOpen: boolean;
+  /** Its process is known to have ended. */
+  readonly hasEnded: boolean;
+}
+
+/**
+ * From when on something may be done about a stall of before. It may be over: that it beat again is
+ * lost if the daemon was killed right then, so it has its threshold from the start to show that.
+ */
+export function decidedFromNs(
+  { thresholdNs }: Pick<Stall, "thresholdNs">,
+  hasEnded: boolean,
+  startNs: number,
+): number {
+  return hasEnded ? startNs : startNs + thresholdNs;
 }
 
 function stallOf(
-  { record, stalledNs }: RestoredState["members"][number]["member"],
+  { record, stalledNs, diedUnseen }: RestoredState["members"][number]["member"],
   fired: ReadonlyMap<string, NotedRecovery>,
   { observer, recovery }: StallParts,
 ): LastingStall[] {
@@ -131,7 +146,8 @@ function stallOf(
   const isOpen = record.isRecovering || isNewer;
   const mayRetry = !wasTried || recovery.planOf(stall).settings.retry;
   const isTold = isNewer || record.held !== "untold";
-  return [{ stall, isTold, isOpen: isOpen && mayRetry }];
+  const hasEnded = diedUnseen || record.hasEnded;
+  return [{ stall, isTold, isOpen: isOpen && mayRetry, hasEnded }];
 }
 
 function verdictField({ verdict }: MemberRecord): { verdict?: StallVerdict } {

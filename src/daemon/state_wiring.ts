@@ -15,11 +15,12 @@ import type { FiredJournal } from "../recovery/fired_journal.ts";
 import type { NotedState } from "../recovery/fired_notes.ts";
 import { machineBootId } from "../processes/boot_id.ts";
 import { hereAndNow } from "../snapshot/here.ts";
+import type { RestoredMember } from "../snapshot/restored_members.ts";
 import type { AuditHeadRecord, MemberRecord, State, StateRow } from "../snapshot/records.ts";
 import { monotonicNs } from "./monotonic.ts";
 import type { Parts } from "./parts.ts";
 import { type RestoredState, restoreState } from "./restored_state.ts";
-import { missingRecords, stallRecordOf } from "./restored_stalls.ts";
+import { decidedFromNs, missingRecords, stallRecordOf } from "./restored_stalls.ts";
 import { StartError } from "./start_error.ts";
 import { openStateJournal } from "./state_journal.ts";
 import { StateKeeping } from "./state_keeping.ts";
@@ -140,13 +141,19 @@ function restore(state: State, parts: Parts, config: Config): RestoredState {
       identification.restore(slot, identity, now.observerNs);
     // It goes by the name of its agent whether a mute holds it still.
     const { held, isStalled } = member.record;
-    if (held !== "" && isStalled)
-      recovery.held.restore(observer.silence.stalls.rowOf(slot, now.observerNs), held === "told");
+    if (held === "" || !isStalled) continue;
+    const stall = observer.silence.stalls.rowOf(slot, now.observerNs);
+    const fromNs = decidedFromNs(stall, hasEnded(member), now.observerNs);
+    recovery.held.restore(stall, held === "told", fromNs);
   }
   const alive = restored.members.filter(({ member }) => !member.diedUnseen);
   const slots = alive.map(({ slot }) => slot);
   parts.cutOff?.begin(slots, madeAnew(parts, config), now.observerNs);
   return restored;
+}
+
+function hasEnded({ diedUnseen, record }: RestoredMember): boolean {
+  return diedUnseen || record.hasEnded;
 }
 
 /** The numbers of the listeners to which whoever was connected no longer is. */

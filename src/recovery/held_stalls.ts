@@ -18,6 +18,8 @@ interface HeldStall {
   readonly stall: Stall;
   /** It was reported before its agent was muted. */
   readonly isTold: boolean;
+  /** It is let go no sooner. */
+  readonly fromNs: number;
 }
 
 interface HeldStallsOptions {
@@ -38,6 +40,8 @@ export class HeldStalls {
   /** Keys that are to be asked for, since a mute is over. */
   #toAsk: number[] = [];
   #released: HeldStall[] = [];
+  /** When all are asked for by themselves. */
+  #askNs = Number.POSITIVE_INFINITY;
   #isShut = false;
 
   constructor(options: HeldStallsOptions) {
@@ -56,13 +60,14 @@ export class HeldStalls {
   }
 
   /**
-   * The daemon before this one held it, or had not decided it: it is asked for at once, since the
-   * mute may be over.
+   * The daemon before this one held it, or had not decided it: it is asked for at `fromNs`, since
+   * the mute may be over. If it came back after the state was written, a beat has shown that by
+   * then.
    */
-  restore(stall: Stall, isTold: boolean): void {
+  restore(stall: Stall, isTold: boolean, fromNs: number): void {
     if (this.#byKey.size >= this.#options.room.capacity) return;
-    this.#byKey.set(stall.key, { stall, isTold });
-    this.#toAsk.push(stall.key);
+    this.#byKey.set(stall.key, { stall, isTold, fromNs });
+    this.#askNs = Math.min(this.#askNs, fromNs);
   }
 
   /** `hold()` would keep it. */
@@ -76,13 +81,17 @@ export class HeldStalls {
    */
   hold(stall: Stall, isTold: boolean, nowNs: number): boolean {
     const { room, refused } = this.#options;
+    // An earlier process of that pid has ended.
+    const known = this.#byKey.get(stall.key);
+    if (known !== undefined && !Object.is(known.stall.generation, stall.generation))
+      this.#byKey.delete(stall.key);
     if (!this.isMuted(stall, nowNs)) return false;
     const before = this.#byKey.get(stall.key);
     if (before === undefined && this.#byKey.size >= room.capacity) {
       refused(stall, "outstanding_capacity", nowNs);
       return true;
     }
-    this.#byKey.set(stall.key, { stall, isTold });
+    this.#byKey.set(stall.key, { stall, isTold, fromNs: Number.NEGATIVE_INFINITY });
     refused(stall, "muted", nowNs);
     return true;
   }
@@ -103,6 +112,7 @@ export class HeldStalls {
   /** Nothing is held or let go any more. What is held stays: the next daemon goes on with it. */
   shut(): void {
     this.#isShut = true;
+    this.#askNs = Number.POSITIVE_INFINITY;
     this.#toAsk = [];
     this.#released = [];
   }
@@ -126,16 +136,18 @@ export class HeldStalls {
 
   /** Asks for some of them; those that are not muted any more wait to be taken. */
   maintain(nowNs: number): void {
+    if (nowNs >= this.#askNs) this.#askAll(nowNs);
     if (this.#toAsk.length === 0) return;
     for (const key of this.#toAsk.splice(0, RECOVERY_EVALUATIONS_PER_TURN_MAX)) {
       const held = this.#byKey.get(key);
-      if (held !== undefined && !this.isMuted(held.stall, nowNs)) this.#released.push(held);
+      if (held === undefined || held.fromNs > nowNs || this.isMuted(held.stall, nowNs)) continue;
+      this.#released.push(held);
     }
   }
 
   /** 0 = there is something to do; +Infinity = all wait for the end of a mute. */
   nextDeadlineNs(): number {
-    return this.#toAsk.length > 0 || this.hasReleased ? 0 : Number.POSITIVE_INFINITY;
+    return this.#toAsk.length > 0 || this.hasReleased ? 0 : this.#askNs;
   }
 
   /** Stalls of mutes that are over wait to be taken. */
@@ -151,6 +163,13 @@ export class HeldStalls {
     this.#byKey.delete(key);
     const stale = stalenessReason(this.#options.freshness(key, generation));
     return stale === undefined || stale === "beats_refused" ? held : undefined;
+  }
+
+  #askAll(nowNs: number): void {
+    this.unmuted();
+    this.#askNs = Number.POSITIVE_INFINITY;
+    for (const { fromNs } of this.#byKey.values())
+      if (fromNs > nowNs) this.#askNs = Math.min(this.#askNs, fromNs);
   }
 
   /** Its process has ended, as far as the word of the kernel goes. */

@@ -157,6 +157,15 @@ export class StallScan {
     return startTime <= Number.MAX_SAFE_INTEGER && startTime !== generation;
   }
 
+  /** Another process than that of `generation` has the slot, or its pid. */
+  isOfOther(slot: number, generation: number): boolean {
+    const { slots } = this.#table;
+    const now = slots.generation[slot]!;
+    // It may have ended by now, too: then its pid says nothing.
+    const isLater = !Number.isNaN(now) && now !== generation;
+    return isLater || this.isOtherProcess(slots.pid[slot]!, generation);
+  }
+
   /** Nothing is to be said of the member of `slot` any more. */
   leave(slot: number): void {
     this.#table.end(slot);

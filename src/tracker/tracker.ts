@@ -171,9 +171,8 @@ export class Tracker {
   stallFreshness(key: number, generation: number, nowNs = Number.POSITIVE_INFINITY): number {
     const slot = this.slotOf(key);
     if (slot < 0 || !this.#slots.isLatched(slot)) return FRESH_AGENT_RESUMED;
-    const pid = this.#slots.pid[slot]!;
     const isKnown = !Number.isNaN(generation);
-    if (isKnown && this.#scan.isOtherProcess(pid, generation)) return FRESH_PID_RECYCLED;
+    if (isKnown && this.#scan.isOfOther(slot, generation)) return FRESH_PID_RECYCLED;
     const aliveSinceNs = nowNs - this.thresholdOf(slot);
     if (this.#slots.isAliveSince(slot, aliveSinceNs)) return FRESH_BEATS_REFUSED;
     const isVerifiable = isKnown || this.#slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED;

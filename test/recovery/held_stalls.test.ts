@@ -145,15 +145,30 @@ describe("a stall of a muted agent", () => {
     expect(recovery.isRecovering(51)).toBeFalse();
   });
 
-  test("of the daemon before are asked for at once, unless they are muted still", () => {
+  test("of the daemon before are asked for when they had time to beat, unless they are muted", () => {
     const subject = muted();
     const { held, recovery } = subject;
-    held.restore(stallOf({ pid: 4_242 }), false);
-    held.restore(stallOf({ pid: 50 }), true);
+    held.restore(stallOf({ pid: 4_242 }), false, NS_PER_S);
+    held.restore(stallOf({ pid: 50 }), true, NS_PER_S);
+    held.restore(stallOf({ pid: 51 }), true, 3 * NS_PER_S);
     expect([recovery.isRecovering(50), recovery.isRecovering(4_242)]).toEqual([true, true]);
+    expect(held.nextDeadlineNs()).toBe(NS_PER_S);
+    recovery.reap(NS_PER_S - 1);
+    expect(held.hasReleased).toBe(false);
     recovery.reap(NS_PER_S);
     expect(held.take()).toMatchObject({ stall: { pid: 50 }, isTold: true });
-    expect(held.hasReleased).toBe(false);
+    expect([held.hasReleased, held.nextDeadlineNs()]).toEqual([false, 3 * NS_PER_S]);
     expect(released(subject, 2 * NS_PER_S)).toEqual([[4_242, false]]);
+    expect(released(subject, 3 * NS_PER_S)).toEqual([[51, true]]);
+    expect(held.nextDeadlineNs()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("is dropped when the next process of its pid stalls, muted or not", () => {
+    const { held, mutedPids } = muted();
+    const earlier = stallOf({ pid: 4_242, generation: 5 });
+    expect(held.hold(earlier, false, NS_PER_S)).toBe(true);
+    mutedPids.clear();
+    expect(held.hold({ ...earlier, generation: 6 }, false, 2 * NS_PER_S)).toBe(false);
+    expect([held.has(4_242), held.wordOf(4_242)]).toEqual([false, ""]);
   });
 });

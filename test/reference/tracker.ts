@@ -515,6 +515,8 @@ export class ReferenceTracker {
     if (slot === undefined || !slot.latched) return "AgentResumed";
     const live = generation === undefined ? undefined : this.#startTime(pid);
     if (live !== undefined && live !== generation) return "PidRecycled";
+    const isOfLater = generation !== undefined && slot.generation !== undefined;
+    if (isOfLater && slot.generation !== generation) return "PidRecycled";
     const isAlive = slot.aliveNs !== undefined && slot.aliveNs > nowNs - slot.lane.thresholdNs;
     if (isAlive) return "BeatsRefused";
     const isVerifiable = generation !== undefined || slot.origin !== KERNEL;

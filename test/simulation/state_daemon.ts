@@ -2,6 +2,7 @@
 // bytes that the life before it left, and written by the real writer to a disk that the world holds
 // up.
 import { ExpectedAgents } from "../../src/agents/expected_agents.ts";
+import { decidedFromNs } from "../../src/daemon/restored_stalls.ts";
 import { restoreState } from "../../src/daemon/restored_state.ts";
 import { stateMark } from "../../src/daemon/state_mark.ts";
 import { type StateParts, stateRows } from "../../src/daemon/state_rows.ts";
@@ -141,8 +142,14 @@ export class StateDaemon extends ActsHarness {
     for (const { slot, member } of members) {
       const { program: mark, held, isStalled, ...identity } = member.record;
       if (identity.comm !== "") identification.restore(slot, { ...identity, mark }, nowNs);
-      if (held !== "" && isStalled)
-        recovery.held.restore(observer.silence.stalls.rowOf(slot, nowNs), held === "told");
+      if (held === "" || !isStalled) continue;
+      const fromNs = decidedFromNs(
+        { thresholdNs: STATE_THRESHOLD_NS },
+        member.diedUnseen || member.record.hasEnded,
+        nowNs,
+      );
+      const stall = observer.silence.stalls.rowOf(slot, nowNs);
+      recovery.held.restore(stall, held === "told", fromNs);
     }
     const died = members.filter(({ member }) => member.diedUnseen);
     for (const { slot } of died) observer.tracker.table.end(slot);

@@ -125,8 +125,10 @@ export class StateWorld {
   #start(): void {
     const random = this.#random;
     const pid = 100 + random.below(PIDS);
-    const { endedNs = Number.NEGATIVE_INFINITY } = this.#processes.get(pid) ?? {};
+    const before = this.#processes.get(pid);
+    const { endedNs = Number.NEGATIVE_INFINITY } = before ?? {};
     if (this.#nowNs - endedNs < PID_REUSED_AFTER_NS) return;
+    if (before !== undefined) before.isReplaced = true;
     const process: Process = {
       pid,
       generation: Math.floor(this.#nowNs / 1e6),
@@ -134,6 +136,7 @@ export class StateWorld {
       endedNs: Number.POSITIVE_INFINITY,
       isFrozen: false,
       isStopped: false,
+      isReplaced: false,
       frozenNs: Number.NaN,
       ranNs: this.#nowNs,
       connectsAgain: random.chance(0.5),
@@ -275,6 +278,7 @@ export class StateWorld {
 
   #reboot(): void {
     this.#boot += 1;
+    this.ledger.rebooted();
     this.#processes.clear();
     this.#journal = [];
   }
@@ -286,9 +290,7 @@ export class StateWorld {
     const isAnew = this.#random.chance(0.5);
     if (isAnew) this.#socket += 1;
     const died = this.#daemon.restore(state, isAnew);
-    const isSameBoot = state !== undefined && state.moment.bootId === this.#bootId;
     const version = state === undefined ? undefined : expected!.version;
-    if (state !== undefined && !isSameBoot) this.ledger.rebooted();
     this.ledger.restarted({
       version,
       foundOf: (process) => this.#foundOf(process),

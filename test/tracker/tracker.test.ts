@@ -325,6 +325,16 @@ describe("Tracker.stallFreshness()", () => {
     expect(h.tracker.stallFreshness(7, 5)).toBe(FRESH_PID_RECYCLED);
   });
 
+  test("is that of another process once a later one has the slot, although that has ended", () => {
+    const h = stalledAgent({ generation: 5 });
+    h.startTimes.set(7, 6);
+    h.beat(7, 1, 150, { generation: 6 });
+    h.drain(300);
+    h.startTimes.delete(7);
+    expect(h.tracker.stallFreshness(7, 5)).toBe(FRESH_PID_RECYCLED);
+    expect(h.tracker.stallFreshness(7, 6)).toBe(FRESH_WARRANTED);
+  });
+
   test("cannot vouch for a kernel-attested agent without a generation", () => {
     expect(stalledAgent({}).tracker.stallFreshness(7, Number.NaN)).toBe(
       FRESH_UNVERIFIABLE_GENERATION,
