@@ -3,7 +3,7 @@
 // be used costs the daemon nothing but its memory, and is said once; one that another daemon holds
 // stops a start that names it.
 import { Counters } from "../base/counters.ts";
-import { NS_PER_S } from "../base/time.ts";
+import { NS_PER_S, wholeMsFromNs } from "../base/time.ts";
 import type { FileCalls } from "../files/append_file.ts";
 import { LockedError, LockFile } from "../files/lock_file.ts";
 import { findState } from "../snapshot/found_state.ts";
@@ -36,9 +36,16 @@ interface StateKeepingOptions {
   /** As the writer of the state has them. */
   readonly monotonicNs?: () => number;
   readonly isBusy?: () => boolean;
-  readonly log: Pick<Log, "warn">;
+  readonly log: Pick<Log, "info" | "warn">;
   /** It goes on without a state, for this reason. */
   readonly refused?: (reason: string) => void;
+}
+
+interface Failure {
+  readonly text: string;
+  readonly sinceNs: number;
+  readonly written: number;
+  readonly failures: number;
 }
 
 export class StateKeeping implements Deadline {
@@ -58,8 +65,8 @@ export class StateKeeping implements Deadline {
   /** When beats alone are worth a writing. */
   #freshNs = Number.POSITIVE_INFINITY;
   #closing: Promise<void> | undefined;
-  /** Of the last writing that failed, and how many had succeeded by then. */
-  #failure: { readonly text: string; readonly written: number } | undefined;
+  /** Of the first writing that failed, and how many had succeeded and failed by then. */
+  #failure: Failure | undefined;
 
   /**
    * Undefined: it goes on without a state, and has said why. Throws `LockedError` if another daemon
@@ -116,7 +123,7 @@ export class StateKeeping implements Deadline {
 
   /** Why it is not written; undefined = the last writing went well. */
   get problem(): string | undefined {
-    return this.#failure?.written === this.written ? this.#failure?.text : undefined;
+    return this.#failure?.text;
   }
 
   get sizeBytes(): number {
@@ -141,7 +148,7 @@ export class StateKeeping implements Deadline {
     if (this.#writer.begins(nowNs) && !this.#holds()) return;
     this.#writer.maintain(nowNs);
     this.#freshen(nowNs);
-    this.#report();
+    this.#report(nowNs);
   }
 
   #isStale(nowNs: number): boolean {
@@ -174,7 +181,7 @@ export class StateKeeping implements Deadline {
   async #close(): Promise<void> {
     try {
       if (this.#holds()) await this.#writer.close();
-      this.#report();
+      this.#report(Number.NaN);
     } finally {
       this.release();
     }
@@ -204,13 +211,26 @@ export class StateKeeping implements Deadline {
     }
   }
 
-  #report(): void {
+  /** `nowNs` is NaN at the end. */
+  #report(nowNs: number): void {
+    const { path: file, log } = this.#options;
+    const { written, failures } = this.#writer;
+    const failure = this.#failure;
+    if (failure !== undefined && written > failure.written) {
+      this.#failure = undefined;
+      log.info("state written again", {
+        file,
+        failed: failures - failure.failures,
+        after_ms: Number.isNaN(nowNs) ? undefined : wholeMsFromNs(nowNs - failure.sinceNs),
+      });
+    }
     const error = this.#writer.takeError();
     if (error === undefined) return;
-    this.#failure = { text: error.message, written: this.written };
-    this.#options.log.warn("state not written", {
-      file: this.#options.path,
-      error: error.message,
+    const text = error.message;
+    this.#failure = { text, sinceNs: nowNs, written, failures: failures - 1 };
+    log.warn("state not written", {
+      file,
+      error: text,
       effect: "after a restart the last state that was written holds",
     });
   }

@@ -22,6 +22,9 @@ const TRIES_MAX = 8;
 /** A pid and a newline. */
 const HOLDER_BYTES_MAX = 16;
 
+/** No room, none for this user, a file longer than this process may write, a device that fails. */
+const NO_ROOM: readonly string[] = ["ENOSPC", "EDQUOT", "EFBIG", "EIO"];
+
 /** Another process has the lock. */
 export class LockedError extends Error {
   override readonly name = "LockedError";
@@ -59,8 +62,7 @@ export class LockFile implements Disposable {
     this.path = path;
     this.#fd = fd;
     this.wasLeft = fstatSync(fd).size > 0;
-    ftruncateSync(fd, 0);
-    writeSync(fd, `${process.pid}\n`, 0);
+    noteHolder(fd);
   }
 
   /** False: somebody has removed the file, and another process can lock a new one. */
@@ -119,6 +121,24 @@ function openOwn(path: string, ownerUid: number): number {
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/**
+ * A disk without room has none for a pid, either, and that is no reason to forget a state, or to
+ * bind no socket: whoever is refused does not learn by whom then.
+ */
+function noteHolder(fd: number): void {
+  const text = `${process.pid}\n`;
+  try {
+    // What is there is written over: to cut it first would give its place away.
+    writeSync(fd, text, 0);
+    ftruncateSync(fd, text.length);
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (!NO_ROOM.includes(code)) throw error;
+    // The pid of one before it says nothing true.
+    ftruncateSync(fd, 0);
   }
 }
 

@@ -15,7 +15,7 @@ const keeping = StateKeeping.open({
   calls: REAL_FILE_CALLS,
   rows: (isFinal) => stateRows(parts, { ...hereAndNow(0, 0), version: "1.2.3", isFinal }),
   mark: () => count,
-  log: { warn: (message) => console.error(message) },
+  log: { info: (message) => console.error(message), warn: (message) => console.error(message) },
 })!;
 if (keeping === undefined) process.exit(1);
 

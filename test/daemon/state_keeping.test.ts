@@ -36,7 +36,10 @@ function open(path: string, { isDefault = false, calls = REAL_FILE_CALLS } = {})
     rows: (isFinal) => stateRows(parts, { ...hereAndNow(0, 0), version: "1.2.3", isFinal }),
     mark: () => parts.table.agents.changes,
     beats: () => clock.beats,
-    log: { warn: (msg, fields) => void lines.push({ msg, ...fields }) },
+    log: {
+      info: (msg, fields) => void lines.push({ msg, ...fields }),
+      warn: (msg, fields) => void lines.push({ msg, ...fields }),
+    },
   });
   return { keeping, parts, lines, clock };
 }
@@ -173,6 +176,15 @@ describe("StateKeeping", () => {
     isFull = false;
     await runUntil(() => keeping!.written === 1);
     expect(keeping!.problem).toBeUndefined();
+    expect(lines.slice(1)).toEqual([
+      {
+        msg: "state written again",
+        file: directory.join("state"),
+        failed: keeping!.failures,
+        after_ms: expect.any(Number),
+      },
+    ]);
+    expect(lines[1]!["after_ms"]).toBeGreaterThan(1_000);
     expect(shown("varta_state_written_total")).toBe(1);
     expect(shown("varta_state_behind_seconds")).toBe(0);
     expect(shown("varta_state_bytes")).toBeGreaterThan(100);

@@ -42,6 +42,27 @@ describe("LockFile", () => {
     expect(refusal(path).message).toEndWith("found it held by another process");
   });
 
+  test.each([undefined, "99999\n"])(
+    "holds without room for a pid, and names no other one: of a file with %j",
+    (before) => {
+      using directory = new TempDirectory();
+      const path = directory.join("state.lock");
+      if (before !== undefined) writeFileSync(path, before, { mode: 0o600 });
+      const script = `
+        const { LockFile } = await import(${JSON.stringify(MODULE)});
+        const lock = LockFile.take(${JSON.stringify(path)}, ${UID});
+        const [{ size }, { holderPid }] = [Bun.file(lock.path), refusal()];
+        process.stdout.write(JSON.stringify([lock.wasLeft, size, holderPid]));
+        function refusal() {
+          try { LockFile.take(lock.path, ${UID}); } catch (error) { return error; }
+        }`;
+      const noRoom = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh"];
+      const child = Bun.spawnSync([...noRoom, process.execPath, "-e", script]);
+      expect(child.stderr.toString()).toBe("");
+      expect(JSON.parse(child.stdout.toString())).toEqual([before !== undefined, 0, null]);
+    },
+  );
+
   test("can be had again when it was given up", () => {
     using directory = new TempDirectory();
     const path = directory.join("state.lock");
