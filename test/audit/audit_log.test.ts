@@ -6,6 +6,7 @@ import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import { type DecisionReason, REASONS } from "../../src/events/outcome_words.ts";
 import { TWIN_HEADER, twinChain, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
+import { atLength } from "../support/at_length.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
 import { columnOf } from "../support/since.ts";
 import { counted } from "../support/since.ts";
@@ -125,7 +126,7 @@ describe("AuditLog", () => {
         expect(findings).toEqual([]);
         expect(verdict.recordCount).toBe(outcomes.length + 1);
       }),
-      { numRuns: Number(process.env["VARTA_AUDIT_RUNS"] ?? 40) },
+      { numRuns: atLength(8, 80) },
     );
   });
 });

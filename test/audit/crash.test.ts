@@ -3,13 +3,14 @@
 // head that was remembered of it.
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { AuditDirectory, openMemory, restart, verifyLog } from "./audit_fixture.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
 const WRITER = join(import.meta.dir, "crashing_writer.ts");
-const KILLS = Number(process.env["VARTA_AUDIT_KILLS"] ?? 6);
+const KILLS = atLength(4, 20);
 /** Small enough for a rotation every few records. */
 const BYTES_MAX = 1_200;
 /** So large that nothing is rotated away and every record can be counted. */
@@ -22,7 +23,7 @@ test(
     const each = Array.from({ length: ATONCE }, (_, lane) => lane);
     await Promise.all(each.map((lane) => killRepeatedly(lane, Math.ceil(KILLS / ATONCE))));
   },
-  KILLS * 6_000,
+  Math.max(TEST_MS_MAX, KILLS * 6_000),
 );
 
 async function killRepeatedly(lane: number, kills: number): Promise<void> {

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { AuditWriterTwin, TWIN_HEADER, TWIN_ZEROS } from "../reference/audit_writer_twin.ts";
+import { atLength } from "../support/at_length.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { AuditDirectory, DrivenLog, restart, verifyLog } from "./audit_fixture.ts";
@@ -209,7 +210,7 @@ describe("a restart", () => {
         expect((await restart(directory.log)).bootReason).toBe("resume");
         expect(bootOf(directory.rows().at(-1))[0]).toBe(`${seq + 1}`);
       }),
-      { numRuns: Number(process.env["VARTA_AUDIT_RUNS"] ?? 100) },
+      { numRuns: atLength(20, 200) },
     );
   });
 });

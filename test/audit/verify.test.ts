@@ -7,6 +7,7 @@ import {
   twinChain,
   twinKeyId,
 } from "../reference/audit_writer_twin.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { chainKey } from "../../src/audit/chain.ts";
 import type { VerifierOptions } from "../../src/audit/verify.ts";
@@ -354,7 +355,7 @@ describe("Verifier", () => {
         directory.write(changed);
         expect(verifyLog(directory.log).verdict.isIntact).toBe(false);
       }),
-      { numRuns: Number(process.env["VARTA_AUDIT_RUNS"] ?? 300) },
+      { numRuns: atLength(60, 600) },
     );
   });
 
@@ -467,7 +468,7 @@ describe("Verifier with keys", () => {
         const { verdict } = verifyLog(directory.log, undefined, { keys: [key] });
         expect(verdict.isIntact).toBe(false);
       }),
-      { numRuns: Number(process.env["VARTA_AUDIT_RUNS"] ?? 300) },
+      { numRuns: atLength(60, 600) },
     );
   });
 });

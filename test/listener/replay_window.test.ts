@@ -3,12 +3,13 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { ReferenceSenders, type SealedBeat, TERMINAL } from "../reference/replay.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { ReplayHarness } from "./replay_harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 250);
+const RUNS = atLength(80, 1_000);
 const GAP = 1_000;
 const A = 0xaaaa_0001_0000_0001n;
 const B = 0xbbbb_0001_0000_0001n;

@@ -17,13 +17,14 @@ import { NONCE_TERMINAL } from "../../src/wire/frame.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
 import { ReferenceSecureListener } from "../reference/secure_listener.ts";
+import { atLength } from "../support/at_length.ts";
 import { counted, since } from "../support/since.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { receiveRows, UdpPeer } from "./udp_peer.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 25);
+const RUNS = atLength(8, 100);
 /** For many runs on a busy machine. */
 const LONG_RUN_MS = 120_000;
 const GAP = 1e9;

@@ -19,6 +19,7 @@ import { encode } from "../../src/wire/encode.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
 import { UdpPeer } from "../listener/udp_peer.ts";
+import { atLength } from "../support/at_length.ts";
 import { OWN_INODE, ScriptedProcesses } from "../support/scripted_processes.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -26,7 +27,7 @@ import { ScriptedClock } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_PROPERTY_RUNS"] ?? 120);
+const RUNS = atLength(30, 300);
 const OWN = process.pid;
 const OWN_UID = process.geteuid!();
 const NET = { address: "127.0.0.1", port: 0, acceptRecovery: false };

@@ -12,6 +12,7 @@ import type { Event } from "../../src/events/event.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
 import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { NONCE_TERMINAL } from "../../src/wire/frame.ts";
+import { atLength } from "../support/at_length.ts";
 import {
   beatOf,
   type Datagram,
@@ -25,7 +26,7 @@ import { ObserverHarness, type ObserverHarnessOptions } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_PROPERTY_RUNS"] ?? 60);
+const RUNS = atLength(30, 300);
 const FOREIGN = 77;
 
 /** What one listener receives in one phase; between two phases the stalls are read. */

@@ -4,12 +4,13 @@ import fc from "fast-check";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { GUARD_WINDOWS_MAX, type GuardSettings } from "../../src/observer/guard.ts";
 import { ReferenceGuard } from "../reference/guard.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { GUARD_DEFAULTS, GuardWorld, range, THRESHOLD } from "./guard_world.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 300);
+const RUNS = atLength(200, 2_000);
 
 describe("Guard", () => {
   test("holds who falls silent after more than the share of them did, and not those before", () => {

@@ -15,6 +15,7 @@ import { ObserverClock } from "../../src/observer/clock.ts";
 import type { ObserverOptions } from "../../src/observer/observer_options.ts";
 import { LibraryObserver } from "../../src/observer/library.ts";
 import { referenceEncode } from "../reference/frame.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -57,7 +58,7 @@ describe("pump() takes runs of plain beats together and", () => {
           }
         },
       ),
-      { numRuns: Number(process.env["VARTA_PROPERTY_RUNS"] ?? 150) },
+      { numRuns: atLength(25, 300) },
     );
   });
 

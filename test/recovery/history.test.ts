@@ -15,6 +15,7 @@ import {
 } from "../../src/recovery/history.ts";
 import type { HistorySettings, PaceKey } from "../../src/recovery/pace.ts";
 import { WindowsTwin } from "../reference/windows.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { NoChildren } from "../support/no_children.ts";
 
@@ -198,7 +199,7 @@ describe("The windows of a History", () => {
           }
         },
       ),
-      { numRuns: Number(process.env["VARTA_PROPERTY_RUNS"] ?? 300) },
+      { numRuns: atLength(150, 1_000) },
     );
   });
 });

@@ -27,16 +27,16 @@ import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 // A busy machine may be slow; what a run does depends on its seed alone.
 setDefaultTimeout(TEST_MS_MAX);
 
-/** What the first failing run reported. */
+/** What the first failing run reported; one that is known to fail soon may be named as the first. */
 function noticed(seams: Partial<Seams>, options: Partial<SimulationOptions> = {}): string {
-  for (let seed = 1; seed <= 5; seed++) {
+  for (const seed of new Set([options.seed ?? 1, 1, 2, 3, 4, 5])) {
     const { failure } = simulate({
-      seed,
       steps: 2_500,
       agents: 40,
       pageEvery: 4,
       seams,
       ...options,
+      seed,
     });
     if (failure !== undefined) return `${failure.what}: ${failure.found}`;
   }
@@ -53,7 +53,7 @@ describe("a fault of the mutes is noticed:", () => {
         );
       }
     }
-    const found = noticed({ mutes: (options) => new ClingingMutes(options) });
+    const found = noticed({ mutes: (options) => new ClingingMutes(options) }, { seed: 7 });
     expect(found).toStartWith("members shown as muted");
   });
 });
@@ -128,7 +128,7 @@ describe("a fault of a listener is noticed:", () => {
     let receives = 0;
     const drops = (count: number) => (++receives % 50 === 0 && count > 1 ? count - 1 : count);
     const seam = { listener: (real: Listener) => new ChangedListener(real, drops) };
-    expect(noticed(seam)).toMatch(/event row|datagrams consumed/);
+    expect(noticed(seam, { seed: 3 })).toMatch(/event row|datagrams consumed/);
   });
 
   test("network beats are stamped as attested by the kernel", () => {
@@ -190,7 +190,7 @@ describe("a fault of the observer is noticed:", () => {
         return observer;
       },
     };
-    expect(noticed(seam, { livesSkipped: 3, seed: 3 })).toMatch(/next deadline|stall/);
+    expect(noticed(seam, { livesSkipped: 3, seed: 12 })).toMatch(/next deadline|stall/);
   });
 
   test("stalls are hidden in every other turn", () => {
@@ -279,7 +279,7 @@ describe("a fault of the observer is noticed:", () => {
       },
     };
     // The first lives have room for all agents.
-    expect(noticed(seam, { livesSkipped: 2 })).not.toBe("nothing");
+    expect(noticed(seam, { livesSkipped: 2, seed: 6 })).not.toBe("nothing");
   });
 
   test("a beat of the daemon to itself is judged like any other", () => {
@@ -302,7 +302,7 @@ describe("a fault of the observer is noticed:", () => {
   });
 
   test("the clock goes back", () => {
-    expect(noticed({ clock: (raw) => new UnclampedClock(raw) })).not.toBe("nothing");
+    expect(noticed({ clock: (raw) => new UnclampedClock(raw) }, { seed: 3 })).not.toBe("nothing");
   });
 
   test("start times of processes are read once and kept", () => {
@@ -330,7 +330,7 @@ describe("a fault of recovery is noticed:", () => {
 
   test("a turn spawns without a limit", () => {
     const seam: Partial<Seams> = { recovery: (options) => new HastyRecovery(options) };
-    expect(noticed(seam, { agents: 100 })).toMatch(/promise: spawns per turn|stall/);
+    expect(noticed(seam, { agents: 100, seed: 9 })).toMatch(/promise: spawns per turn|stall/);
   });
 
   test("what could not be started is not tried again", () => {
@@ -357,7 +357,7 @@ describe("a fault of recovery is noticed:", () => {
         return new Recovery({ ...options, config });
       },
     };
-    expect(noticed(seam, { agents: 8, steps: 300, pageEvery: 100, livesSkipped: 2 })).toMatch(
+    expect(noticed(seam, { agents: 8, steps: 300, pageEvery: 100, livesSkipped: 2, seed: 2 })).toMatch(
       /promise: only/,
     );
   });
@@ -376,7 +376,7 @@ describe("a fault of recovery is noticed:", () => {
 describe("a fault of the metrics is noticed:", () => {
   test("rows of removed pids stay", () => {
     const seam: Partial<Seams> = { metrics: (options) => new HoardingMetrics(options) };
-    expect(noticed(seam, { steps: 8_000 })).toContain("sample varta_");
+    expect(noticed(seam, { steps: 8_000, seed: 3 })).toContain("sample varta_");
   });
 
   test("a stall is counted twice", () => {

@@ -1,9 +1,10 @@
-// A handful of small runs on every test run; the long ones are started by hand with
-// `npm run simulate`.
+// A handful of small runs on every test run, longer ones with `npm run test:long`; the longest are
+// started by hand with `npm run simulate`.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Coverage } from "./coverage.ts";
 import { failureText, summaryLine } from "./report.ts";
 import { simulate } from "./simulation.ts";
+import { AT_LENGTH, atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 // A busy machine may be slow; what a run does depends on its seed alone.
@@ -11,34 +12,37 @@ setDefaultTimeout(TEST_MS_MAX);
 
 describe("simulate()", () => {
   test.each([1, 2, 3])("the daemon does what the model says, seed %d", (seed) => {
-    const { failure } = simulate({ seed, steps: 700, agents: 24, pageEvery: 8 });
+    const { failure } = simulate({ seed, steps: atLength(250, 700), agents: 24, pageEvery: 8 });
     expect(failure).toBeUndefined();
   });
 
   test("the daemon does what the model says through several lives with random settings", () => {
-    const { failure, lives, coverage } = simulate({ seed: 77, steps: 4_000, agents: 16 });
+    const run = { seed: 77, steps: atLength(2_000, 4_000), agents: 16 };
+    const { failure, lives, coverage } = simulate(run);
     expect(failure).toBeUndefined();
-    expect(lives).toBeGreaterThanOrEqual(3);
+    expect(lives).toBeGreaterThanOrEqual(AT_LENGTH ? 3 : 2);
     expect(coverage.missing(["stalls", "resumed", "outcome.spawned", "evictions"])).toEqual([]);
   });
 
   test("many that fall silent at once are held by the guard, and judged in the end", () => {
-    const run = { seed: 13, steps: 1_500, agents: 16, livesSkipped: 2 };
+    const run = { seed: 13, steps: atLength(700, 1_500), agents: 16, livesSkipped: 2 };
     const { failure, coverage } = simulate(run);
     expect(failure).toBeUndefined();
     expect(coverage.missing(["guard.active", "guard.over", "held", "selfBeatsLost"])).toEqual([]);
   });
 
   test("a crowd that falls silent at once uses up the budgets of a turn", () => {
-    const { failure, coverage } = simulate({ seed: 5, steps: 400, agents: 400, pageEvery: 50 });
+    const run = { seed: 5, steps: atLength(120, 400), agents: 400, pageEvery: 50 };
+    const { failure, coverage } = simulate(run);
     expect(failure).toBeUndefined();
     expect(coverage.missing(["spawnBudgetExceeded", "outcome.spawned"])).toEqual([]);
   });
 
   test("the same seed does the same, another seed something else", () => {
-    const first = simulate({ seed: 9, steps: 250, agents: 16 });
-    const again = simulate({ seed: 9, steps: 250, agents: 16 });
-    const other = simulate({ seed: 10, steps: 250, agents: 16 });
+    const steps = atLength(120, 250);
+    const first = simulate({ seed: 9, steps, agents: 16 });
+    const again = simulate({ seed: 9, steps, agents: 16 });
+    const other = simulate({ seed: 10, steps, agents: 16 });
     expect(again.hash).toBe(first.hash);
     expect([...again.coverage.counts]).toEqual([...first.coverage.counts]);
     expect(other.hash).not.toBe(first.hash);

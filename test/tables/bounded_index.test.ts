@@ -3,11 +3,12 @@ import fc from "fast-check";
 import { BoundedIndex, hashU32 } from "../../src/tables/bounded_index.ts";
 import { collidingKeys, ReferenceIndex, referenceHash } from "../reference/bounded_index.ts";
 import { Xorshift32 } from "../reference/xorshift.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 200);
+const RUNS = atLength(60, 600);
 
 describe("hashU32()", () => {
   test("gives the published values of the finaliser", () => {

@@ -2,11 +2,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { SLAB_ALREADY_PRESENT, SLAB_FULL, SLAB_INSERTED, Slab } from "../../src/tables/slab.ts";
 import { collidingKeys } from "../reference/bounded_index.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 200);
+const RUNS = atLength(200, 2_000);
 
 describe("Slab", () => {
   test("refuses a known key and a new key when it is full, and says which", () => {

@@ -2,11 +2,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { TokenBucket } from "../../src/tables/token_bucket.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 200);
+const RUNS = atLength(100, 2_000);
 
 describe("TokenBucket", () => {
   test("refills one token per period, at the exact nanosecond", () => {

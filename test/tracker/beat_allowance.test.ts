@@ -3,11 +3,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { BeatAllowance } from "../../src/tracker/beat_allowance.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 200);
+const RUNS = atLength(80, 1_000);
 
 /** One slot: its debt and its last accepted beat, as the observer keeps them. */
 class Member {

@@ -2,12 +2,13 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { memberState } from "../../src/tracker/member_state.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { Harness, THRESHOLD } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 100);
+const RUNS = atLength(50, 500);
 const ALL = Number.POSITIVE_INFINITY;
 
 /** Members 1 to 3, which beat at 1 to 3, under a guard that holds everybody. */

@@ -14,12 +14,13 @@ import {
   FRESH_WARRANTED,
 } from "../../src/tracker/tracker.ts";
 import { ReferenceTracker } from "../reference/tracker.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { Harness, MAX, W } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = Number(process.env["VARTA_TEST_RUNS"] ?? 250);
+const RUNS = atLength(60, 500);
 
 const FRESHNESS = new Map([
   [FRESH_WARRANTED, "Warranted"],

@@ -13,6 +13,7 @@ import {
   sealShared,
 } from "../../src/wire/secure_frame.ts";
 import { aeadOpen, aeadSeal } from "../reference/aead.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { bytesFromHex, loadVectors, type SecureVector } from "../vectors/load_vectors.ts";
 
@@ -190,7 +191,7 @@ test("the opener and the literal twin agree on any frame, damaged or not", () =>
         expect(byMaster ? openMaster(key, sealed) : openShared(key, sealed)).toBe(expected);
       },
     ),
-    { numRuns: Number(process.env["VARTA_TEST_RUNS"] ?? 100) },
+    { numRuns: atLength(30, 300) },
   );
 });
 
