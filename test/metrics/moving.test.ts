@@ -384,7 +384,7 @@ const LIFE = { steps: 600, agents: 16, livesSkipped: 2 };
 /** In the lives of the first three nearly all moves that can. */
 const SEEDS: readonly number[] = [12, 11, 24, ...Array.from({ length: 30 }, (_, at) => at)];
 /** So many have to be looked at before what is on the list may be said not to move. */
-const SEEDS_MIN = atLength(2, 30);
+const SEEDS_MIN = atLength(2, 12);
 
 function lookAtLife(seed: number): void {
   const made: Metrics[] = [];

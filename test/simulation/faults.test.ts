@@ -27,7 +27,7 @@ import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 // A busy machine may be slow; what a run does depends on its seed alone.
 setDefaultTimeout(TEST_MS_MAX);
 
-/** What the first failing run reported; one that is known to fail soon may be named as the first. */
+/** What the first failing run reported; a seed that is known to fail soon may be tried first. */
 function noticed(seams: Partial<Seams>, options: Partial<SimulationOptions> = {}): string {
   for (const seed of new Set([options.seed ?? 1, 1, 2, 3, 4, 5])) {
     const { failure } = simulate({
@@ -357,9 +357,9 @@ describe("a fault of recovery is noticed:", () => {
         return new Recovery({ ...options, config });
       },
     };
-    expect(noticed(seam, { agents: 8, steps: 300, pageEvery: 100, livesSkipped: 2, seed: 2 })).toMatch(
-      /promise: only/,
-    );
+    expect(
+      noticed(seam, { agents: 8, steps: 300, pageEvery: 100, livesSkipped: 2, seed: 2 }),
+    ).toMatch(/promise: only/);
   });
 
   test("a command is killed too early", () => {
