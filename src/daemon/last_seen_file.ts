@@ -69,7 +69,8 @@ export class LastSeenFile implements Deadline {
     const path = this.#place();
     if (path === undefined) return;
     const time = new Date(this.#options.wallMs()).toISOString();
-    const temporary = `${path}.${process.pid}.tmp`;
+    // One name: what a killed daemon left is written over by the next one.
+    const temporary = `${path}.tmp`;
     try {
       // The first file operation begins at once: behind a promise it would wait until the loop
       // yields to the runtime, which an idle one does every few seconds.
