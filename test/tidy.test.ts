@@ -17,7 +17,7 @@ const LIMITS = "src/base/limits.ts";
 
 /** What they export is for other programs. */
 const LIBRARIES: readonly string[] = ["src/client/mod.ts", "src/observer/mod.ts"];
-const NOT_WIRED = "of the notify door and of hello and bye, which no listener takes yet";
+const NOT_WIRED = "of the notify door, which is no listener yet";
 /** What nothing but a test uses, and why it is there. */
 const FOR_TESTS: Readonly<Record<string, string>> = {
   "ffi/constants.ts MSG_TRUNC": "one table of numbers, for our sockets and those of tests",
@@ -25,25 +25,12 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   "ffi/constants.ts CLOCK_REALTIME": "the same",
   "ffi/constants.ts EIO": "the same",
   "ffi/constants.ts EINVAL": "the same",
-  "src/agents/announcing.ts nameRefusal": NOT_WIRED,
-  "src/agents/asked_terms.ts askedOfInterval": NOT_WIRED,
   "src/agents/asked_terms.ts askedOfUsec": NOT_WIRED,
   "src/agents/asked_terms.ts extendedDeadlineNs": NOT_WIRED,
   "src/agents/main_pid.ts memberPid": NOT_WIRED,
   "src/events/event.ts BeatEvent": "one of the kinds that a program may ask for",
-  "src/listener/control_rate.ts ControlRate": NOT_WIRED,
-  "src/tracker/goodbyes.ts goodbyeNsMax": NOT_WIRED,
-  "src/tracker/goodbyes.ts sayGoodbye": NOT_WIRED,
   "src/tracker/goodbyes.ts takeGoodbyeBack": NOT_WIRED,
-  "src/wire/control_datagram.ts CONTROL_ERROR_NAMES": NOT_WIRED,
-  "src/wire/control_datagram.ts decodeControl": NOT_WIRED,
-  "src/wire/control_datagram.ts controlKind": NOT_WIRED,
-  "src/wire/control_datagram.ts controlPid": NOT_WIRED,
-  "src/wire/control_datagram.ts controlNonceHi": NOT_WIRED,
-  "src/wire/control_datagram.ts controlNonceLo": NOT_WIRED,
-  "src/wire/control_datagram.ts controlIntervalMs": NOT_WIRED,
-  "src/wire/control_datagram.ts controlName": NOT_WIRED,
-  "src/wire/control_datagram.ts encodeControl": NOT_WIRED,
+  "src/wire/control_datagram.ts encodeControl": "for who sends one; the daemon reads them",
   "src/wire/key_derivation.ts deriveEpochKey":
     "part of the protocol's vectors, not yet of the wire",
   "src/wire/notify_message.ts NOTIFY_REFUSALS": NOT_WIRED,

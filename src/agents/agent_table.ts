@@ -223,6 +223,12 @@ export class AgentTable {
     return index === undefined || name === "" ? undefined : this.#numberOf(index);
   }
 
+  /** Whose members have the name now, see `AgentName.owner`; undefined = nobody's. */
+  holderOf(name: string): number | undefined {
+    const row = this.#rows[this.#rowByName.get(name) ?? END];
+    return row === undefined || row.members === 0 ? undefined : row.owner;
+  }
+
   /** Of those that are known: they have members, had some lately, or the configuration has them. */
   *names(): Iterable<string> {
     for (const name of this.#rowByName.keys()) if (name !== "") yield name;

@@ -28,6 +28,8 @@ export interface MemberFacts {
   /** Name of the listener of its beats, and the address that they come from; "" = none. */
   readonly listener: string;
   readonly address: string;
+  /** What it says that it is called; undefined = it says nothing. */
+  readonly announced?: string | undefined;
 }
 
 /** `owner` of members that are one agent by the word of a rule, and of those without a uid. */

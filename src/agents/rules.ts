@@ -2,6 +2,7 @@
 // what is known of the member, asked once when it is new and again when its program has changed;
 // never for a beat.
 import { matchesGlob } from "../base/glob.ts";
+import type { Announce } from "./announcing.ts";
 import {
   factOf,
   isNamedByUser,
@@ -31,6 +32,8 @@ export interface MemberRule extends NamingRule {
   /** +Infinity = it is never late. */
   readonly lateNs: number;
   readonly graceNs: number;
+  /** Of the names that its members announce; default: none. */
+  readonly announce?: Announce;
 }
 
 /** The rule that a member matches first; undefined = none. */

@@ -345,7 +345,7 @@ export class Daemon {
     deadlines.add(ends, this.#socketWatch, this.#writers, beatRates, guardReports, fdStore, cutOff);
     deadlines.add(makeGuardEvidence(this.#parts));
     deadlines.add(this.#notify, this.#hardwareWatchdog, this.#selfBeatSender, this.#lastSeen);
-    deadlines.add(this.#state);
+    deadlines.add(this.#state, this.#parts.nameReports);
     return new Loop({
       observer,
       tick,

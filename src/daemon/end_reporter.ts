@@ -4,7 +4,7 @@ import type { Newcomer, OpenEnd } from "../agents/replacements.ts";
 import type { CountersOf } from "../base/counters.ts";
 import { saturatingSub } from "../base/saturating.ts";
 import { endNumbers } from "../base/wait_status.ts";
-import type { MemberGone } from "../events/member_end.ts";
+import { endedAs, type GoneReason, type MemberGone } from "../events/member_end.ts";
 import type { Observer } from "../observer/observer.ts";
 import { ENDS } from "./end_counters.ts";
 import type { EndReports } from "./end_options.ts";
@@ -61,7 +61,7 @@ export class EndReporter {
     this.#gone(slot, waitStatus, { reason: "replaced", byPid: newcomer.pid, ...known });
   }
 
-  gone(slot: number, end: SeenEnd, reason: "clean" | "ignored" | "brief"): void {
+  gone(slot: number, end: SeenEnd, reason: Exclude<GoneReason, "replaced">): void {
     const known = { gapNs: Number.NaN, endedNs: endedNs(end), unwatched: end.unwatched };
     this.#gone(slot, end.waitStatus, { reason, byPid: Number.NaN, ...known });
   }
@@ -72,7 +72,7 @@ export class EndReporter {
     why: Pick<MemberGone, "reason" | "byPid" | "gapNs" | "endedNs" | "unwatched">,
   ): void {
     const { clock, tracker } = this.#observer;
-    this.#counters.add(ENDS.ends[why.reason === "ignored" ? "clean" : why.reason]);
+    this.#counters.add(ENDS.ends[endedAs(why.reason)]);
     if (why.unwatched !== undefined) this.#counters.add(ENDS.unwatched);
     this.#reports.gone({
       observerNs: clock.lastNs,

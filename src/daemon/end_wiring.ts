@@ -1,5 +1,6 @@
 // Wires what follows the ends of members to the system: process descriptors within the limit of
 // open files, /proc, and the parts that hear of an end.
+import { endedAs } from "../events/member_end.ts";
 import { existsSync } from "node:fs";
 import { ESRCH } from "../../ffi/constants.ts";
 import { descriptorLimit } from "../../ffi/limits.ts";
@@ -86,7 +87,7 @@ export function makeMemberEnds(
         reports.exited(exit);
       },
       gone(gone) {
-        metrics.onEnded(gone.agent, gone.reason === "ignored" ? "clean" : gone.reason);
+        metrics.onEnded(gone.agent, endedAs(gone.reason));
         exported.gone(gone);
         reports.gone(gone);
       },

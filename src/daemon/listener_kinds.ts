@@ -115,10 +115,14 @@ export function makeListener(
   config: ListenerConfig,
   { parts, socket, keys }: ListenerParts,
 ): DaemonListener {
-  if (config.kind === "unix") return new UnixListener(unixOptions(config), socket as UnixSocket);
+  // Started by options alone a hello is a datagram of a wrong size, as ever.
+  const takesControl = !isOfOptions(parts.live.current);
+  if (config.kind === "unix")
+    return new UnixListener({ ...unixOptions(config), takesControl }, socket as UnixSocket);
   if (config.kind === "unix-stream")
     return new UnixStreamListener(streamOptions(config), socket as UnixStreamSocket);
-  if (config.kind === "udp") return new UdpListener(udpOptions(config), socket as UdpSocket);
+  if (config.kind === "udp")
+    return new UdpListener({ ...udpOptions(config), takesControl }, socket as UdpSocket);
   const { observer, live } = parts;
   return new SecureUdpListener(
     {

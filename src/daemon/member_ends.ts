@@ -83,7 +83,8 @@ export class MemberEnds implements Deadline {
   /** Something waits for `settle`. */
   get hasWork(): boolean {
     const hasNew = this.#newcomers.count > 0 || this.#unread.size > 0;
-    return hasNew || this.#seen.size > 0 || this.#stalled.size > 0;
+    const hasEnds = this.#seen.size > 0 || this.#stalled.size > 0;
+    return hasNew || hasEnds || this.#options.observer.greetings.hasByes;
   }
 
   /**
@@ -101,6 +102,7 @@ export class MemberEnds implements Deadline {
       if (monotonicNs() > endNs || !this.#slots.isIdentified(pid, generation)) break;
       this.#read(pid, generation);
     }
+    for (const key of this.#options.observer.greetings.takeByes()) this.#bade(key);
     if (allHeard && this.#seen.size > 0) this.#decideSeen();
     if (this.#stalled.size > 0) this.#judgeStalled();
   }
@@ -196,6 +198,16 @@ export class MemberEnds implements Deadline {
     silence.judgeNow(due);
   }
 
+  /** The member of `key` has said bye from another machine: nothing more is to be seen of it. */
+  #bade(key: number): void {
+    const { observer, policyOf } = this.#options;
+    const slot = observer.tracker.slotOf(key);
+    if (slot < 0 || !observer.tracker.slots.saidGoodbye(slot)) return;
+    if (policyOf(slot).onExit === "silence") return;
+    this.#reporter.gone(slot, this.#slots.foundEnd(slot, Number.NaN), "goodbye");
+    this.#leave(slot);
+  }
+
   /** A member is new: its process is watched. */
   #watch(pid: number): void {
     const { observer, watch } = this.#options;
@@ -228,7 +240,8 @@ export class MemberEnds implements Deadline {
     const group = this.#slots.groupOf(slot, unit);
     const startedNs = this.#slots.startedNs(generation, this.#nowNs);
     this.#members.add(pid, { generation, unit, startedNs });
-    if (group === "") return;
+    // One that has said hello takes nobody's place before it beats; then it is new once more.
+    if (group === "" || !this.#options.observer.tracker.slots.hasBeaten(slot)) return;
     const { agent, uid } = this.#options.observer.tracker.slots;
     const successor = { agent: agent[slot]!, uid: uid[slot]!, unit, pid, startedNs };
     if (this.#options.succeeds(successor, this.#nowNs)) return;
@@ -294,7 +307,8 @@ export class MemberEnds implements Deadline {
     const action = actionOf(policyOf(slot), how);
     if (action === "nothing") return false;
     if (action === "gone") {
-      this.#reporter.gone(slot, end, how === "clean" ? "clean" : "ignored");
+      const isClean = slots.saidGoodbye(slot) ? "goodbye" : "clean";
+      this.#reporter.gone(slot, end, how === "clean" ? isClean : "ignored");
       return true;
     }
     if (end.isBrief && !isStalled) {

@@ -1,5 +1,6 @@
 // The rules of the configuration as the parts of the daemon ask for them (spec 15): which one is a
 // member's, the names that are known before a member comes, and what a stall owes to its rule.
+import type { TakenNames } from "../agents/announcing.ts";
 import type { ReservedName } from "../agents/agent_table.ts";
 import type { ExpectedAgent } from "../agents/expected_agents.ts";
 import type { Match } from "../agents/match.ts";
@@ -22,10 +23,11 @@ type Rules = readonly AgentRule[];
 export function ruleFinder(agents: Rules): RuleFinder {
   const rules = new AgentRules(agents.map(({ match }) => match));
   const members = agents.map(
-    ({ name, match, thresholdNs, lateNs, graceNs, ...asked }, index): MemberRule => ({
+    ({ name, match, announce, thresholdNs, lateNs, graceNs, ...asked }, index): MemberRule => ({
       name,
       bindsOwner: bindsOwner(match),
       index,
+      announce,
       thresholdNs,
       thresholdMinNs: asked.thresholdMinNs ?? thresholdNs,
       thresholdMaxNs: asked.thresholdMaxNs ?? thresholdNs,
@@ -47,6 +49,14 @@ export function reservedNames(agents: Rules): readonly ReservedName[] {
     names.set(name, names.get(name) === true || bindsOwner(match));
   }
   return [...names].map(([name, isBound]) => ({ name, bindsOwner: isBound }));
+}
+
+/** What no member may call itself unless its own rule calls it so. */
+export function takenNames(agents: Rules): TakenNames {
+  return {
+    ofRules: new Set(reservedNames(agents).map(({ name }) => name)),
+    expected: new Set(expectedAgents(agents).map(({ name }) => name)),
+  };
 }
 
 /** Those of which members are expected. */

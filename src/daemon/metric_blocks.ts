@@ -1,5 +1,6 @@
 // The blocks of counters that the metrics page has, in its order (spec 08 section 1).
 import { AGENTS } from "../agents/agent_table.ts";
+import { NAMES } from "../agents/announcing.ts";
 import { EXPECTED } from "../agents/expected_agents.ts";
 import { AUDIT } from "../audit/counters.ts";
 import type { AnyBlock } from "../base/counters.ts";
@@ -17,6 +18,7 @@ import { ROWS } from "../metrics/agent_rows.ts";
 import { BUILD, METRICS, SEEN, UPTIME } from "../metrics/metrics.ts";
 import { PID_ROWS } from "../metrics/pid_rows.ts";
 import { CLOCK } from "../observer/clock.ts";
+import { GREETINGS } from "../observer/greetings.ts";
 import { IDENTITY } from "../observer/identification.ts";
 import { OBSERVER, PID_MAX } from "../observer/observer_counters.ts";
 import { CUT_OFF } from "../observer/cut_off.ts";
@@ -48,12 +50,13 @@ export interface MetricGroup {
 export const METRIC_GROUPS: readonly MetricGroup[] = [
   { title: "Per agent", blocks: [AGENT_ROWS] },
   { title: "Per process", blocks: [PID_ROWS] },
-  { title: "Datagrams", blocks: [ACCOUNTING, SEEN, RUBBISH, CAUSES, SECURE] },
+  { title: "Datagrams", blocks: [ACCOUNTING, SEEN, GREETINGS, RUBBISH, CAUSES, SECURE] },
   {
     title: "Tracker and observer",
     blocks: [
       TRACKER,
       AGENTS,
+      NAMES,
       EXPECTED,
       LATES,
       IDENTITY,
@@ -88,6 +91,8 @@ export const BLOCKS_OF_FILES: readonly AnyBlock[] = [
   CONTROL,
   SEEN,
   EXPECTED,
+  GREETINGS,
+  NAMES,
   ENDS,
   UNIT_QUESTIONS,
   LATES,

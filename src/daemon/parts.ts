@@ -2,6 +2,7 @@
 // service manager handed over is taken in.
 import { adoptsOrphans } from "../../ffi/wait.ts";
 import { monotonicNs } from "./monotonic.ts";
+import { MemberNames } from "../agents/announcing.ts";
 import { ExpectedAgents, type ExpectedReports } from "../agents/expected_agents.ts";
 import { REVISION, RUNTIME, TARGET, VERSION } from "../base/build_info.ts";
 import { TRACKER_CAPACITY_LIVE_MAX } from "../base/limits.ts";
@@ -48,7 +49,7 @@ import { Log } from "./log.ts";
 import { pageScope } from "./page_scope.ts";
 import { type AskerParts, makeAskerParts } from "./asker_parts.ts";
 import { makeAgentPage } from "./agent_page_wiring.ts";
-import { expectedAgents, inForce, reservedNames, ruleFinder } from "./member_rules.ts";
+import { expectedAgents, inForce, reservedNames, ruleFinder, takenNames } from "./member_rules.ts";
 import { BLOCKS_OF_FILES, METRIC_BLOCKS } from "./metric_blocks.ts";
 import type { EndReports } from "./end_options.ts";
 import type { MemberEnds } from "./member_ends.ts";
@@ -56,6 +57,7 @@ import { exitStatusSources, makeMemberEnds } from "./end_wiring.ts";
 import { GuardReports, guardSettings } from "./guard_reports.ts";
 import { PauseCause } from "./pause_cause.ts";
 import { RefusalReports } from "./refusal_reports.ts";
+import { NameReports } from "./name_reports.ts";
 import { Muting } from "./muting.ts";
 import { Reports } from "./reports.ts";
 import type { MuteSink } from "./run_events.ts";
@@ -89,6 +91,8 @@ export interface Parts extends AskerParts {
   readonly refusals: RefusalReports;
   readonly recovery: Recovery;
   readonly identification: Identification;
+  readonly names: MemberNames;
+  readonly nameReports: NameReports;
   readonly orphans: OrphanReaper;
   /** Starts children, and knows those that the runtime waits for. */
   readonly runner: ProcessRunner;
@@ -229,7 +233,13 @@ export function makeParts(options: PartsOptions): Parts {
   if (!config.optionsAlone)
     for (const { counters } of [expected, observer.silence, observer.silence.guarded!, pauseCause])
       metrics.show(counters);
+  const names = new MemberNames(agents, takenNames(config.agents));
+  const nameReports = new NameReports(log, () => clock.lastNs);
+  names.onRefused = (facts, refusal) => nameReports.refused(facts, refusal);
+  if (!config.optionsAlone)
+    for (const { counters } of [names, observer.greetings]) metrics.show(counters);
   const identification = new Identification({
+    names,
     tracker: observer.tracker,
     reader: processes,
     listenerNames,
@@ -310,6 +320,8 @@ export function makeParts(options: PartsOptions): Parts {
     agentRows === undefined ? undefined : new BeatRates(observer.tracker, agentRows);
   const followed = {
     identification,
+    names,
+    nameReports,
     orphans,
     runner,
     ends,

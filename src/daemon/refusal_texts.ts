@@ -3,6 +3,7 @@
 // of checks.
 import { ORIGIN_TEXTS } from "../base/origin.ts";
 import type { Refusal } from "../events/refusals.ts";
+import { CONTROL_ERROR_NAMES } from "../wire/control_datagram.ts";
 import type { ListenerKind } from "../listener/listener.ts";
 
 /** The last datagram that was refused so. */
@@ -58,7 +59,10 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
     cause: () => "seen before, or from an agent whose clock went back before it was called silent",
     hint: "an agent on a machine that was booted again is heard once its stall was reported; without a stall, a recording is being replayed",
   },
-  decode: { cause: () => "no frame", hint: CLIENT },
+  decode: {
+    cause: ({ detail }) => `no hello and no bye: ${CONTROL_ERROR_NAMES[detail] ?? "unknown"}`,
+    hint: "correct the client: docs/spec/01-wire.md has the layout, test/vectors has examples",
+  },
   bad_magic: { cause: () => 'no "VA" at the beginning: no beat at all', hint: CLIENT },
   bad_version: {
     cause: () => "another version of the protocol than 2",

@@ -3,6 +3,12 @@
 // beat allocates nothing, and no function takes a train of numbers of which a caller could swap
 // two.
 import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
+import {
+  controlKind,
+  controlNonceHi,
+  controlNonceLo,
+  controlPid,
+} from "../wire/control_datagram.ts";
 import * as frame from "../wire/frame.ts";
 
 /** Nothing vouches for the sender: any program can make datagrams of plain UDP. */
@@ -41,7 +47,10 @@ export class Datagram {
   /** The same of one that a key vouches for, to be shown. */
   addresses: Uint32Array | undefined = undefined;
 
-  /** The fields of the frame, once it is read; before, the pid is 0. */
+  /** CONTROL_HELLO or CONTROL_BYE; 0 = it is a frame. */
+  control = 0;
+
+  /** The fields of what it holds, once that is read; before, the pid is 0. */
   pid = 0;
   status = 0;
   isTerminal = false;
@@ -77,6 +86,7 @@ export class Datagram {
   /** Another datagram is taken in hand: what was found out about the last one is forgotten. */
   begin(batchRow: number): void {
     this.batchRow = batchRow;
+    this.control = 0;
     this.pid = 0;
     this.slot = -1;
     this.namespaceInode = Number.NaN;
@@ -97,6 +107,18 @@ export class Datagram {
     this.nonceHi = words[w + frame.WORD_NONCE_HI]!;
     this.nonceLo = words[w + frame.WORD_NONCE_LO]!;
     this.payload = words[w + frame.WORD_PAYLOAD]!;
+  }
+
+  /** The same of a hello or a bye, which has no status, no clock and no payload. */
+  readControl(): void {
+    const { words, frameWord: w } = this;
+    this.control = controlKind(words, w);
+    this.pid = controlPid(words, w);
+    this.nonceHi = controlNonceHi(words, w);
+    this.nonceLo = controlNonceLo(words, w);
+    this.isTerminal = false;
+    this.timestampHi = 0;
+    this.timestampLo = 0;
   }
 
   /** The gid that the kernel attests; NaN = none. */

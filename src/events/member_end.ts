@@ -30,9 +30,17 @@ export interface MemberExit extends OfEndedMember {
   readonly recoveryId: number;
 }
 
+/** "goodbye" is a clean end, too: it had said that it would come. */
+export type GoneReason = "clean" | "goodbye" | "replaced" | "ignored" | "brief";
+
+/** What an end is counted as. */
+export function endedAs(reason: GoneReason): "clean" | "replaced" | "brief" {
+  return reason === "goodbye" || reason === "ignored" ? "clean" : reason;
+}
+
 /** It ended, and that is no alarm. */
 export interface MemberGone extends OfEndedMember {
-  readonly reason: "clean" | "replaced" | "ignored" | "brief";
+  readonly reason: GoneReason;
   /** The member that took its place; NaN = none. */
   readonly byPid: number;
   /** From its end to the first beat of the one that took its place; NaN = none did. */

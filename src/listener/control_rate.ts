@@ -1,4 +1,4 @@
-// How many control datagrams of one pid are taken (spec 01 section 9.2): four a second, four at
+// How many control datagrams of one pid are taken (spec 01 section 9.3): four a second, four at
 // once. The state of a pid is the one time at which its whole allowance is there again; a row that
 // has passed it says nothing that an empty one would not, so rows are never swept. It is exact, and
 // never allocates.

@@ -13,6 +13,7 @@ import {
   REJECT_WRONG_SIZE,
 } from "../base/reject_reason.ts";
 import { ControlMessages } from "./control_messages.ts";
+import { verdictOfSize } from "./data_slots.ts";
 import { type ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
 
 const UID = UCRED.uid / 4;
@@ -21,11 +22,14 @@ const GID = UCRED.gid / 4;
 export class CredentialCheck {
   readonly #arena: arena.ReceiveBatch;
   readonly #batch: ReceivedBatch;
+  readonly #takesControl: boolean;
   readonly #messages = new ControlMessages();
 
-  constructor(from: arena.ReceiveBatch, batch: ReceivedBatch) {
+  /** `takesControl`: hellos and byes are no datagrams of a wrong size. */
+  constructor(from: arena.ReceiveBatch, batch: ReceivedBatch, takesControl = false) {
     this.#arena = from;
     this.#batch = batch;
+    this.#takesControl = takesControl;
   }
 
   /** Fills the columns of `count` datagrams whose control slots are the narrow ones. */
@@ -40,10 +44,10 @@ export class CredentialCheck {
       if ((words[header + arena.HEADER_FLAGS]! & MSG_CTRUNC) !== 0) {
         verdict[i] = REJECT_CTRL_TRUNCATED;
       } else if (words[header + arena.HEADER_LENGTH] !== FRAME_BYTES) {
-        verdict[i] = REJECT_WRONG_SIZE;
         this.#readNarrow(header, control);
-        // Only the log asks who it was.
-        this.#takeCredentials(i);
+        // Of one of a wrong size only the log asks who it was.
+        const found = this.#takeCredentials(i);
+        verdict[i] = this.#verdictOf(words[header + arena.HEADER_LENGTH]!, found);
       } else if (
         words[header + arena.HEADER_CONTROLLEN] === UCRED_CMSG_SPACE &&
         words[control + arena.CONTROL_LENGTH] === UCRED_CMSG_LEN &&
@@ -97,11 +101,16 @@ export class CredentialCheck {
         verdict[i] = REJECT_CTRL_TRUNCATED;
       } else {
         const found = this.#takeCredentials(i);
-        const isFrame = words[header + arena.HEADER_LENGTH] === FRAME_BYTES;
-        verdict[i] = isFrame ? found : REJECT_WRONG_SIZE;
+        verdict[i] = this.#verdictOf(words[header + arena.HEADER_LENGTH]!, found);
       }
     }
     return gotAll;
+  }
+
+  /** `found`: what its credentials alone would make of it. */
+  #verdictOf(sizeBytes: number, found: number): number {
+    const bySize = verdictOfSize(sizeBytes, this.#takesControl);
+    return bySize === REJECT_WRONG_SIZE || found === VERDICT_PASS ? bySize : found;
   }
 
   #takeCredentials(i: number): number {

@@ -12,7 +12,10 @@ export class HeldUdpSocket {
   /** It was given away. */
   #isForsaken = false;
 
-  constructor(socket: UdpSocket, filter: Pick<RubbishFilterOptions, "programs" | "sealed">) {
+  constructor(
+    socket: UdpSocket,
+    filter: Pick<RubbishFilterOptions, "programs" | "sealed" | "takesControl">,
+  ) {
     this.#socket = socket;
     this.filter = new RubbishFilter({
       ...filter,

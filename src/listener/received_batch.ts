@@ -8,10 +8,13 @@ import { BATCH_SIZE } from "../base/limits.ts";
  * reason.
  */
 export const VERDICT_PASS = 255;
+/** The same of one that has the size of a hello or a bye. */
+export const VERDICT_CONTROL = 254;
 
 export class ReceivedBatch {
-  /** Memory of the frames. */
+  /** Memory of the frames, by words and by bytes. */
   readonly words: Uint32Array;
+  readonly bytes: Uint8Array;
   /** Word offset of the frame of datagram i. */
   readonly frameWord = new Uint32Array(BATCH_SIZE);
   readonly verdict = new Uint8Array(BATCH_SIZE);
@@ -51,6 +54,7 @@ export class ReceivedBatch {
 
   constructor(words: Uint32Array, sources?: Uint32Array) {
     this.words = words;
+    this.bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
     this.sources = sources;
   }
 }

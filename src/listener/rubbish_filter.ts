@@ -5,6 +5,7 @@ import { ENOMEM } from "../../ffi/constants.ts";
 import { HEADER_LENGTH, HEADER_STRIDE, type ReceiveBatch } from "../../ffi/receive_batch.ts";
 import { attachFilter, detachFilter } from "../../ffi/socket_filter.ts";
 import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
+import { CONTROL_BYTES, CONTROL_OK, decodeControl } from "../wire/control_datagram.ts";
 import { decodeFrame } from "../wire/decode.ts";
 import { DECODE_OK } from "../wire/decode_error.ts";
 import { MASTER_FRAME_BYTES, SHARED_FRAME_BYTES } from "../wire/secure_frame.ts";
@@ -21,6 +22,8 @@ export interface RubbishFilterOptions {
   readonly programs: (sample: number) => readonly FilterProgram[];
   /** The datagrams of the listener are sealed frames. */
   readonly sealed: boolean;
+  /** It takes hellos and byes, too. */
+  readonly takesControl?: () => boolean;
   /** Called directly before the filter is put on; not when it is changed. */
   readonly onAttach?: () => void;
 }
@@ -107,9 +110,12 @@ export class RubbishFilter implements KernelFilter {
     if (count < countMax) this.#receivedSample = this.#sample;
   }
 
-  #isRubbish({ words, dataWord, dataStride }: ReceiveBatch, i: number): boolean {
+  #isRubbish(from: ReceiveBatch, i: number): boolean {
+    const { words, dataWord, dataStride } = from;
     const size = words[i * HEADER_STRIDE + HEADER_LENGTH]!;
     if (this.#options.sealed) return size !== SHARED_FRAME_BYTES && size !== MASTER_FRAME_BYTES;
+    if (size === CONTROL_BYTES && this.#options.takesControl?.() === true)
+      return decodeControl(from, dataWord + i * dataStride) !== CONTROL_OK;
     return size !== FRAME_BYTES || decodeFrame(words, dataWord + i * dataStride) !== DECODE_OK;
   }
 }

@@ -4,25 +4,24 @@
 import * as arena from "../../ffi/receive_batch.ts";
 import type { SocketAddress } from "../../ffi/socket.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
-import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
+import { BATCH_SIZE } from "../base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../base/origin.ts";
 import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
+import { DATA_STRIDE_BYTES, readBytesOf, verdictOfSize } from "./data_slots.ts";
 import { HeldUdpSocket } from "./held_udp_socket.ts";
 import type { Listener } from "./listener.ts";
-import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
+import { ReceivedBatch } from "./received_batch.ts";
 import type { RubbishFilter } from "./rubbish_filter.ts";
 import { frameFilters, UDP_HEADER_BYTES } from "./rubbish_program.ts";
 import { readSource } from "./sources.ts";
 import { PID_MIN } from "../wire/frame.ts";
 import { UdpSocket, type UdpSocketOptions } from "./udp_socket.ts";
 
-// One byte of slack makes an overlong datagram show as 33 bytes.
-const IOV_BYTES = FRAME_BYTES + 1;
-const STRIDE_BYTES = 64;
-
 export interface UdpListenerOptions extends UdpSocketOptions {
   /** True: beats may lead to a recovery, at the operator's risk. */
   readonly acceptRecovery: boolean;
+  /** Takes hellos and byes, too; it does not change. */
+  readonly takesControl?: boolean;
 }
 
 export class UdpListener implements Listener {
@@ -33,19 +32,25 @@ export class UdpListener implements Listener {
   /** Datagrams of a wrong size. */
   truncated = 0;
   readonly #held: HeldUdpSocket;
-  readonly #arena = new arena.ReceiveBatch({
-    iovBytes: IOV_BYTES,
-    stride: STRIDE_BYTES,
-    credentials: false,
-    sources: true,
-  });
+  readonly #takesControl: boolean;
+  readonly #arena: arena.ReceiveBatch;
 
   /** Binds a socket if it is given none; throws `UdpSocketError` if it cannot. */
   constructor(options: UdpListenerOptions, socket?: UdpSocket) {
     this.name = options.name;
+    const takesControl = options.takesControl === true;
+    this.#takesControl = takesControl;
+    this.#arena = new arena.ReceiveBatch({
+      iovBytes: readBytesOf(takesControl),
+      stride: DATA_STRIDE_BYTES,
+      credentials: false,
+      sources: true,
+    });
     this.#held = new HeldUdpSocket(socket ?? new UdpSocket(options), {
-      programs: (sample) => frameFilters({ at: UDP_HEADER_BYTES, sample, pidMin: PID_MIN }),
+      programs: (sample) =>
+        frameFilters({ at: UDP_HEADER_BYTES, sample, pidMin: PID_MIN, takesControl }),
       sealed: false,
+      takesControl: () => takesControl,
     });
     const hasSources = this.#arena.nameWord >= 0;
     const sources = hasSources ? new Uint32Array(BATCH_SIZE * IP_WORDS) : undefined;
@@ -108,9 +113,10 @@ export class UdpListener implements Listener {
     const { words } = this.#arena;
     const { verdict } = this.batch;
     for (let i = 0; i < count; i++) {
-      const passes = words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH] === FRAME_BYTES;
-      verdict[i] = passes ? VERDICT_PASS : REJECT_WRONG_SIZE;
-      if (!passes) this.truncated++;
+      const length = words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH]!;
+      const found = verdictOfSize(length, this.#takesControl);
+      verdict[i] = found;
+      if (found === REJECT_WRONG_SIZE) this.truncated++;
     }
     const { sources } = this.batch;
     if (sources !== undefined) for (let i = 0; i < count; i++) readSource(this.#arena, i, sources);

@@ -10,16 +10,16 @@ import {
   setSocketOption,
   unixAddress,
 } from "../../ffi/socket.ts";
-import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
+import { BATCH_SIZE } from "../base/limits.ts";
 import { ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import type { GenerationClock } from "../processes/generation.ts";
-import { REJECT_WRONG_SIZE } from "../base/reject_reason.ts";
 import { readQueueLength } from "../sockets/queue_length.ts";
 import type { AllowList } from "./allow_list.ts";
 import { CredentialCheck } from "./credential_check.ts";
+import { DATA_STRIDE_BYTES, readBytesOf, verdictOfSize } from "./data_slots.ts";
 import type { Listener } from "./listener.ts";
 import { QueueFill } from "./queue_fill.ts";
-import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
+import { ReceivedBatch } from "./received_batch.ts";
 import { RubbishFilter } from "./rubbish_filter.ts";
 import { frameFilters } from "./rubbish_program.ts";
 import { PID_INIT, PID_MIN } from "../wire/frame.ts";
@@ -27,9 +27,6 @@ import { HAS_CREDENTIALS, UnixSocket } from "./unix_socket.ts";
 
 export { HAS_CREDENTIALS };
 
-// One byte of slack makes an overlong datagram show as 33 bytes.
-const IOV_BYTES = FRAME_BYTES + 1;
-const STRIDE_BYTES = 64;
 /**
  * Datagrams of a receive that gives a descriptor with each of them: a daemon with a low limit has
  * not many to spare.
@@ -47,6 +44,8 @@ export interface UnixListenerOptions {
   readonly allowList: AllowList | undefined;
   /** A sender may state the pid that it has in its own namespace. */
   readonly containers?: boolean;
+  /** Takes hellos and byes, too; it does not change. */
+  readonly takesControl?: boolean;
   /** The clock of the start times of senders; undefined = no sender is ever proven. */
   readonly nowGeneration?: GenerationClock;
 }
@@ -60,8 +59,15 @@ export class UnixListener implements Listener {
   readonly batch: ReceivedBatch;
   readonly filter = new RubbishFilter({
     fd: () => this.fd,
-    programs: (sample) => frameFilters({ at: 0, sample, pidMin: this.#pidMin }),
+    programs: (sample) =>
+      frameFilters({
+        at: 0,
+        sample,
+        pidMin: this.#pidMin,
+        takesControl: this.#options.takesControl === true,
+      }),
     sealed: false,
+    takesControl: () => this.#options.takesControl === true,
   });
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */
   rcvbufBytes: number;
@@ -110,13 +116,14 @@ export class UnixListener implements Listener {
     this.queueLength = length === undefined ? undefined : length + 1;
     this.#queueFill = new QueueFill(this.queueLength);
     this.rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
+    const takesControl = options.takesControl === true;
     this.#arena = new arena.ReceiveBatch({
-      iovBytes: IOV_BYTES,
-      stride: STRIDE_BYTES,
+      iovBytes: readBytesOf(takesControl),
+      stride: DATA_STRIDE_BYTES,
       credentials: HAS_CREDENTIALS,
     });
     this.batch = new ReceivedBatch(this.#arena.words);
-    this.#check = new CredentialCheck(this.#arena, this.batch);
+    this.#check = new CredentialCheck(this.#arena, this.batch, takesControl);
     const { dataWord, dataStride } = this.#arena;
     for (let i = 0; i < this.batch.frameWord.length; i++)
       this.batch.frameWord[i] = dataWord + i * dataStride;
@@ -171,7 +178,8 @@ export class UnixListener implements Listener {
     batch.receivedGeneration = generation;
     batch.foundFull = socket === this.#socket && this.#note(count);
     if (count <= 0) return count;
-    if (!HAS_CREDENTIALS) checkSizes(this.#arena, batch, count);
+    if (!HAS_CREDENTIALS)
+      checkSizes(this.#arena, batch, count, this.#options.takesControl === true);
     else if (isWide) this.#checkWide(socket, count);
     else this.#check.check(count);
     this.#arena.reset(count);
@@ -254,7 +262,7 @@ export class UnixListener implements Listener {
   /** Goes by other options from the next receive on; the socket is the same. */
   change(options: UnixListenerOptions): void {
     const before = this.#options;
-    this.#options = options;
+    this.#options = { ...options, takesControl: before.takesControl === true };
     this.allowList = options.allowList;
     this.containers = options.containers ?? false;
     this.#socket.changeAccess(options);
@@ -304,10 +312,15 @@ export class UnixListener implements Listener {
   }
 }
 
-function checkSizes(from: arena.ReceiveBatch, batch: ReceivedBatch, count: number): void {
+function checkSizes(
+  from: arena.ReceiveBatch,
+  batch: ReceivedBatch,
+  count: number,
+  takesControl: boolean,
+): void {
   for (let i = 0; i < count; i++) {
-    const length = from.words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH];
-    batch.verdict[i] = length === FRAME_BYTES ? VERDICT_PASS : REJECT_WRONG_SIZE;
+    const length = from.words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH]!;
+    batch.verdict[i] = verdictOfSize(length, takesControl);
     batch.origin[i] = ORIGIN_SOCKET_MODE_ONLY;
     batch.peerPid[i] = 0;
   }

@@ -4,6 +4,7 @@
 // would shed their beats, and they would look silent.
 import { saturatingSub } from "../base/saturating.ts";
 import { type Datagram, VOUCHED_NOT } from "../events/datagram.ts";
+import { ControlRate } from "../listener/control_rate.ts";
 import { TokenBucket } from "../tables/token_bucket.ts";
 import { BeatAllowance } from "../tracker/beat_allowance.ts";
 import { isTerminalEdge, NONCE_REFUSED, nonceAcceptance } from "../tracker/nonce_order.ts";
@@ -37,6 +38,7 @@ export class Admission {
   bucket!: TokenBucket;
   /** Tokens of the bucket that only a beat of a known agent may spend. */
   #reserve!: number;
+  readonly #controlRate = new ControlRate();
 
   constructor(options: AdmissionOptions) {
     this.change(options);
@@ -78,6 +80,17 @@ export class Admission {
     const known = isKnown(slots, datagram);
     if (this.bucket.tryTake(datagram.nowNs, known ? 0 : this.#reserve)) return ADMITTED_PAID;
     return worsens && known ? ADMITTED_UNPAID : SHED_GLOBAL;
+  }
+
+  /**
+   * The same of a hello or a bye, by the same codes. It has an allowance of its own, so that it
+   * takes nothing from the beats of its member.
+   */
+  admitControl(slots: SlotsView, datagram: Datagram): number {
+    const { pid, nowNs } = datagram;
+    if (!this.#controlRate.tryTake(pid, nowNs)) return SHED_PER_PID;
+    const leaves = isVouched(slots, datagram) ? 0 : this.#reserve;
+    return this.bucket.tryTake(nowNs, leaves) ? ADMITTED_PAID : SHED_GLOBAL;
   }
 
   // 0 for a member that is not tracked, which the global bucket limits.

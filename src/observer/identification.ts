@@ -3,8 +3,9 @@
 // all are looked at again, because execve keeps pid and start time. It takes a bounded time of each
 // turn, so that no beat waits for it. A member is known before it is judged for the first time: its
 // judgement waits for some turns if the time is used up, but not for long.
+import { MemberNames, type TakenNames } from "../agents/announcing.ts";
 import { memberTerms } from "../agents/asked_terms.ts";
-import { type MemberFacts, nameFor } from "../agents/naming.ts";
+import type { MemberFacts } from "../agents/naming.ts";
 import { RULE_NONE, type RuleFinder } from "../agents/rules.ts";
 import { block, Counters, counter, gauge } from "../base/counters.ts";
 import {
@@ -27,6 +28,8 @@ interface IdentificationOptions {
   readonly listenerNames: readonly string[];
   /** Which rule is a member's; default: there are no rules. */
   readonly findRule?: RuleFinder | undefined;
+  /** What members are called; default: what they announce is not heard. */
+  readonly names?: MemberNames;
   /** What is known of a member is kept for the rules of another configuration. */
   readonly keepsFacts?: boolean;
   /** Hears which agent a member belongs to, after it does. */
@@ -55,7 +58,7 @@ export const IDENTITY = block({
     "Members that were judged before they could be identified: they are named by their uid.",
   ),
   waiting: gauge("varta_watch_identity_waiting", "Members that nobody has looked at yet.", {
-    ask: ({ waitingCount }: Identification) => waitingCount,
+    ask: ({ freshCount }: Identification) => freshCount,
   }),
 });
 
@@ -76,6 +79,7 @@ export class Identification implements JudgeGate {
   readonly counters = new Counters(IDENTITY, this);
   readonly #options: IdentificationOptions;
   readonly #tracker: Tracker;
+  readonly #names: MemberNames;
   #findRule: RuleFinder | undefined;
   /** Time of this turn that is used up. */
   #usedNs = 0;
@@ -86,16 +90,26 @@ export class Identification implements JudgeGate {
     this.#options = options;
     this.#tracker = options.tracker;
     this.#findRule = options.findRule;
+    this.#names =
+      options.names ??
+      new MemberNames(this.#tracker.table.agents, { ofRules: new Set(), expected: new Set() });
     this.#tracker.judgeGate = this;
   }
 
-  get waitingCount(): number {
+  get freshCount(): number {
     return this.#tracker.table.looks.freshCount;
   }
 
+  /** Members that wait for a look, or have said hello since. */
+  get waitingCount(): number {
+    const { looks, greeted } = this.#tracker.table;
+    return looks.freshCount + greeted.length;
+  }
+
   /** Those who are looked at from now on have other rules. */
-  changeRules(findRule: RuleFinder): void {
+  changeRules(findRule: RuleFinder, taken?: TakenNames): void {
     this.#findRule = findRule;
+    if (taken !== undefined) this.#names.change(taken);
   }
 
   /** Hears of a member that has got another agent without a look. */
@@ -137,6 +151,7 @@ export class Identification implements JudgeGate {
    * more as long as that took less than `sliceNs`.
    */
   advance(nowNs: number, sliceNs = IDENTITY_NS_PER_TURN_MAX): void {
+    this.#hearGreetings(nowNs, sliceNs);
     const order = this.#tracker.table.looks;
     for (let slot = order.firstFresh; slot >= 0; slot = order.firstFresh)
       if (!this.#tryLook(slot, nowNs, sliceNs)) return;
@@ -148,6 +163,27 @@ export class Identification implements JudgeGate {
       if (!this.#tryLook(slot, nowNs, sliceNs)) return;
       this.#nextAgainNs += NS_PER_S / LOOKS_AGAIN_PER_S_MAX;
     }
+  }
+
+  /** Those that have said hello since they were looked at: their names, and what they ask for. */
+  #hearGreetings(nowNs: number, sliceNs: number): void {
+    const { table } = this.#tracker;
+    const { greeted } = table;
+    if (greeted.length === 0) return;
+    const { monotonicNs } = this.#options;
+    let done = 0;
+    for (; done < greeted.length && this.#usedNs < sliceNs; done++) {
+      const startNs = monotonicNs();
+      const { key, askedNs } = greeted[done]!;
+      const slot = this.#tracker.slotOf(key);
+      // One that lost its slot meanwhile, and came back, is looked at as all that are new.
+      if (slot >= 0 && !table.looks.isFresh(slot)) {
+        this.askThreshold(slot, askedNs, nowNs);
+        this.#name(slot, table.facts[slot]?.identity, nowNs, false);
+      }
+      this.#usedNs += monotonicNs() - startNs;
+    }
+    table.greeted = done === greeted.length ? [] : greeted.slice(done);
   }
 
   mayJudge(slot: number, nowNs: number): boolean {
@@ -220,7 +256,7 @@ export class Identification implements JudgeGate {
     const facts = this.#factsOf(slot, identity, nowNs);
     const rule = this.#findRule?.(facts);
     const member = {
-      agent: table.agents.numberFor(nameFor(facts, rule)),
+      agent: table.agents.numberFor(this.#names.nameOf(facts, rule)),
       rule: rule?.index ?? RULE_NONE,
       ...memberTerms(rule, thresholdNs, slots.askedNs[slot]!),
       program: identity?.mark ?? UNREAD,
@@ -239,7 +275,7 @@ export class Identification implements JudgeGate {
   }
 
   #factsOf(slot: number, identity: Identity | undefined, nowNs: number): MemberFacts {
-    const { slots } = this.#tracker;
+    const { slots, table } = this.#tracker;
     const uid = slots.uid[slot]!;
     return {
       pid: slots.pid[slot]!,
@@ -248,6 +284,7 @@ export class Identification implements JudgeGate {
       identity,
       listener: this.#options.listenerNames[slots.listener[slot]!] ?? "",
       address: addressOf(slots, slot),
+      announced: table.announced[slot],
     };
   }
 }

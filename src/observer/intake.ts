@@ -1,6 +1,7 @@
 // The check order for one datagram (spec 04 section 5): every consumed datagram ends here as
 // accepted or under exactly one reject reason, and makes at most one event row. It never throws,
 // blocks or allocates.
+import { askedOfInterval } from "../agents/asked_terms.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
 import { PID_MAX_FALLBACK, PROOF_LOOK_NS } from "../base/limits.ts";
 import * as reason from "../base/reject_reason.ts";
@@ -10,21 +11,30 @@ import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_BY_KEY, VOUCHED_NOT } from "../eve
 import * as event from "../events/event_batch.ts";
 import { decodeRefusal, type Refusals } from "../events/refusals.ts";
 import type { Listener } from "../listener/listener.ts";
-import { VERDICT_PASS } from "../listener/received_batch.ts";
+import { VERDICT_CONTROL, VERDICT_PASS } from "../listener/received_batch.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
 import { NO_KEY } from "../tracker/member_key.ts";
+import type { Tracker } from "../tracker/tracker.ts";
 import {
-  type Tracker,
   UPDATE_CAPACITY_EXCEEDED,
   UPDATE_ORIGIN_CONFLICT,
   UPDATE_OUT_OF_ORDER,
   UPDATE_REFRESHED,
-} from "../tracker/tracker.ts";
+} from "../tracker/updates.ts";
+import {
+  CONTROL_BYE,
+  CONTROL_HELLO,
+  CONTROL_OK,
+  controlIntervalMs,
+  controlName,
+  decodeControl,
+} from "../wire/control_datagram.ts";
 import { decodeFrame, decodeInnerFrame } from "../wire/decode.ts";
 import { DECODE_OK } from "../wire/decode_error.ts";
-import { WORD_PID } from "../wire/frame.ts";
+import { PID_INIT, PID_MIN, WORD_PID } from "../wire/frame.ts";
 import { ADMITTED_PAID, type Admission, isVouched, SHED_PER_PID } from "./admission.ts";
 import { EventRows } from "./event_rows.ts";
+import { Greetings } from "./greetings.ts";
 import type { IdentityResolver } from "./identity.ts";
 import { InnerPids } from "./inner_pids.ts";
 import type { SelfBeats } from "./self_beats.ts";
@@ -58,6 +68,7 @@ export class Intake {
    */
   lookNs = Number.POSITIVE_INFINITY;
   readonly shared = new SharedPids();
+  readonly greetings = new Greetings();
   readonly #tracker: Tracker;
   readonly #identity: IdentityResolver;
   readonly #innerPids: InnerPids;
@@ -133,14 +144,29 @@ export class Intake {
     const { words, frameWord } = datagram;
     if (verdict === VERDICT_PASS && this.#isSelfBeat(datagram)) return;
     this.#accounting.received[datagram.listenerNumber]!++;
+    const isInner = listener.containers === true && datagram.peerPid !== 0;
     if (verdict !== VERDICT_PASS) {
-      this.#listenerRejected(datagram, verdict);
+      if (verdict === VERDICT_CONTROL) this.#takeControl(datagram, listener, isInner);
+      else this.#listenerRejected(datagram, verdict);
       return;
     }
-    const isInner = listener.containers === true && datagram.peerPid !== 0;
     const code = isInner ? decodeInnerFrame(words, frameWord) : decodeFrame(words, frameWord);
-    if (code === DECODE_OK) this.#takeFrame(datagram, listener);
-    else this.#decodeFailed(datagram, code);
+    if (code === DECODE_OK) {
+      datagram.readFrame();
+      this.#takeRead(datagram, listener);
+    } else this.#decodeFailed(datagram, code);
+  }
+
+  #takeControl(datagram: Datagram, listener: Listener, isInner: boolean): void {
+    const pidMin = isInner ? PID_INIT : PID_MIN;
+    const code = decodeControl(listener.batch, datagram.frameWord, pidMin);
+    if (code === CONTROL_OK) {
+      datagram.readControl();
+      this.#takeRead(datagram, listener);
+    } else if (this.#pay(datagram)) {
+      this.greetings.wasNone(code);
+      this.#reject(datagram, reason.REJECT_DECODE, reason.REJECT_DECODE, code);
+    }
   }
 
   #isSelfBeat(datagram: Datagram): boolean {
@@ -186,8 +212,7 @@ export class Intake {
     this.#reject(datagram, reason.REJECT_DECODE, decodeRefusal(code));
   }
 
-  #takeFrame(datagram: Datagram, listener: Listener): void {
-    datagram.readFrame();
+  #takeRead(datagram: Datagram, listener: Listener): void {
     const { pid, peerPid } = datagram;
     if (peerPid !== 0) {
       if (!isAllowed(listener, datagram)) {
@@ -215,7 +240,11 @@ export class Intake {
     }
     datagram.slot = this.#tracker.slotOf(datagram.key);
     const { slots } = this.#tracker;
-    const admitted = this.#admission.admit(slots, datagram);
+    const admission = this.#admission;
+    const isBeat = datagram.control === 0;
+    const admitted = isBeat
+      ? admission.admit(slots, datagram)
+      : admission.admitControl(slots, datagram);
     if (admitted >= SHED_PER_PID) {
       const isPerPid = admitted === SHED_PER_PID;
       const rejected = isPerPid ? reason.REJECT_RATE_PER_PID : reason.REJECT_RATE_GLOBAL;
@@ -246,14 +275,29 @@ export class Intake {
     }
     const { slot } = datagram;
     const wasStalled = slot >= 0 && tracker.slots.isLatched(slot);
-    const update = tracker.record(datagram);
+    const isBeat = datagram.control === 0;
+    const update = isBeat ? tracker.record(datagram) : tracker.recordControl(datagram);
     if (update >= UPDATE_OUT_OF_ORDER) {
       this.#notAccepted(datagram, update, isPaid);
       return;
     }
     if (!datagram.isProven && !Number.isNaN(datagram.generation)) this.#doubt(datagram, listener);
     this.#accounting.accepted[datagram.listenerNumber]!++;
-    this.rows.beat(datagram, wasStalled && update === UPDATE_REFRESHED);
+    if (!isBeat) this.#greeted(datagram, listener);
+    else this.rows.beat(datagram, wasStalled && update === UPDATE_REFRESHED);
+  }
+
+  #greeted({ control, slot, key, peerPid, frameWord: w }: Datagram, { batch }: Listener): void {
+    this.greetings.took(control);
+    // A bye of who is not here.
+    if (slot < 0) return;
+    if (control === CONTROL_HELLO)
+      this.#tracker.table.greet(
+        slot,
+        controlName(batch.bytes, w),
+        askedOfInterval(controlIntervalMs(batch.words, w)),
+      );
+    else if (control === CONTROL_BYE && peerPid === 0) this.greetings.bade(key);
   }
 
   // The next beat is to prove this sender: its socket is read once more before it, and the

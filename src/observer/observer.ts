@@ -16,6 +16,7 @@ import { type AskedBeat, AskedBeats } from "./asked_beats.ts";
 import type { ClockSource, ObserverClock } from "./clock.ts";
 import { Intake } from "./intake.ts";
 import type { ObserverOptions } from "./observer_options.ts";
+import type { Greetings } from "./greetings.ts";
 import { ListenerSet } from "./listener_set.ts";
 import { IdentityResolver } from "./identity.ts";
 import { SilenceWatch } from "./silence_watch.ts";
@@ -41,6 +42,8 @@ export class Observer {
   readonly #listeners = new ListenerSet();
   readonly #rows = new EventBatch();
   readonly #intake: Intake;
+  /** Hellos and byes. */
+  readonly greetings: Greetings;
   /** The limits of members and of all. */
   readonly admission: Admission;
   readonly silence: SilenceWatch;
@@ -91,6 +94,7 @@ export class Observer {
       allowCrossNamespace: options.allowCrossNamespace ?? false,
       selfBeats: options.selfBeats,
     });
+    this.greetings = this.#intake.greetings;
     this.#asked = new AskedBeats(this.tracker, this.#intake, this.accounting);
     this.#readPidMax = options.readPidMax;
     this.#intake.pidMax = this.#readPidMax?.() ?? 2 ** 32 - 1;

@@ -10,11 +10,12 @@ export function isBeating(tracker: Tracker, pid: number, generation: number): bo
   const { slots } = tracker;
   const slot = tracker.slotOf(pid);
   if (slot < 0 || slots.isLatched(slot) || !slots.isProven(slot)) return false;
+  if (!slots.hasBeaten(slot)) return false;
   return slots.generation[slot]! >= generation;
 }
 
-/** True if `pid` is tracked and was not reported silent, under any agent. */
+/** True if `pid` is tracked, has beaten and was not reported silent, under any agent. */
 export function isHeard(tracker: Tracker, pid: number): boolean {
   const slot = tracker.slotOf(pid);
-  return slot >= 0 && !tracker.slots.isLatched(slot);
+  return slot >= 0 && tracker.slots.hasBeaten(slot) && !tracker.slots.isLatched(slot);
 }

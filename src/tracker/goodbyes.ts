@@ -3,8 +3,9 @@
 // that the member had is kept beside it, and comes back with the next beat.
 import { THRESHOLDS_MAX } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
+import { awaitFirstBeat } from "./hellos.ts";
 import type { SlotTable } from "./slot_table.ts";
-import { SLOT_GOODBYE } from "./slots.ts";
+import { SLOT_GOODBYE, SLOT_UNBEATEN, type SlotsView } from "./slots.ts";
 
 /** As long as the service manager waits for a service that stops, before it kills it. */
 const GOODBYE_NS_MIN = 90 * NS_PER_S;
@@ -14,6 +15,13 @@ export function goodbyeNsMax(graceNs: number): number {
   return Math.max(graceNs, GOODBYE_NS_MIN);
 }
 
+/** The grace that the member of `slot` has by its rule; 0 if it is not known who it is. */
+export function graceOf(slots: SlotsView, slot: number): number {
+  const { firstNs, graceEndNs, ownGraceEndNs } = slots;
+  const endNs = slots.owesNoBeats(slot) ? ownGraceEndNs[slot]! : graceEndNs[slot]!;
+  return Math.max(0, endNs - firstNs[slot]!);
+}
+
 /**
  * The member of `slot` says goodbye at `nowNs`, and has `lastsNs` to end. One that is stalled stays
  * it, and a goodbye that is said again does not begin anew.
@@ -21,22 +29,25 @@ export function goodbyeNsMax(graceNs: number): number {
 export function sayGoodbye(table: SlotTable, slot: number, nowNs: number, lastsNs: number): void {
   const { slots, lanes } = table;
   if (slots.isLatched(slot) || slots.hasEnded(slot) || slots.saidGoodbye(slot)) return;
+  const hasBeaten = slots.hasBeaten(slot);
   // It is known to run: nothing that was restored need be waited for.
   table.endDeferral(slot);
   lanes.unlink(slot);
   // It is not late any more.
   slots.lane[slot]! %= THRESHOLDS_MAX;
-  slots.flags[slot]! |= SLOT_GOODBYE;
+  slots.flags[slot]! |= hasBeaten ? SLOT_GOODBYE : SLOT_GOODBYE | SLOT_UNBEATEN;
   slots.goodbyeNs[slot] = nowNs;
   slots.ownGraceEndNs[slot] = slots.graceEndNs[slot]!;
   slots.graceEndNs[slot] = lanes.pauses.awakeNs(nowNs) + lastsNs;
   lanes.graces.push(slot);
 }
 
-/** It stays, and says so without a beat: its silence begins at `nowNs`. */
+/** It stays, and says so without a beat: its silence begins at `nowNs`, if it has ever beaten. */
 export function takeGoodbyeBack(table: SlotTable, slot: number, nowNs: number): void {
   const { slots, lanes } = table;
   if (!slots.saidGoodbye(slot) || slots.isLatched(slot) || slots.hasEnded(slot)) return;
+  const hasBeaten = slots.hasBeaten(slot);
   table.endDeferral(slot);
-  lanes.beat(slot, nowNs);
+  if (hasBeaten) lanes.beat(slot, nowNs);
+  else awaitFirstBeat(table, slot);
 }

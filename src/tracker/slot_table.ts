@@ -8,17 +8,19 @@ import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
+import { STATUS_OK } from "../wire/frame.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { DeadlineLanes } from "./deadline_lanes.ts";
+import { awaitFirstBeat } from "./hellos.ts";
 import { LookOrder } from "./look_order.ts";
 import { isShared } from "./member_key.ts";
 import type { Newcomers } from "./newcomers.ts";
 import { RemovedPids } from "./removed_pids.ts";
 import type { RestoredGate } from "./restored_gate.ts";
 import {
+  OWES_NO_BEATS,
   SLOT_ENDED,
-  SLOT_GOODBYE,
   SLOT_HAS_REGULAR_NONCE,
   SLOT_HAS_TERMINAL_TIMESTAMP,
   SLOT_STALL_EMITTED,
@@ -37,6 +39,12 @@ interface Identified extends Terms {
   readonly program: number;
   /** What is known of it; undefined = it is not kept. */
   readonly facts?: MemberFacts | undefined;
+}
+
+interface Greeting {
+  readonly key: number;
+  /** NaN = it asks for no threshold of its own. */
+  readonly askedNs: number;
 }
 
 /** The account that agents have of the beats of their members, also of those that are gone. */
@@ -63,6 +71,10 @@ export class SlotTable {
   readonly looks: LookOrder;
   /** By slot: what was known of the member when it was last named, for other rules. */
   readonly facts: (MemberFacts | undefined)[] = [];
+  /** By slot: the name that the member has announced; none = "" or undefined. */
+  readonly announced: (string | undefined)[] = [];
+  /** What members said of themselves since it was taken, of those who were looked at before. */
+  greeted: Greeting[] = [];
   index: BoundedIndex;
   readonly removed: RemovedPids;
   /** Pids that got a slot since they were taken; undefined = that is not noted. */
@@ -150,6 +162,7 @@ export class SlotTable {
     this.share.left(slot);
     this.looks.left(slot);
     this.facts[slot] = undefined;
+    this.announced[slot] = undefined;
     this.#leaveAgent(slot);
   }
 
@@ -165,21 +178,21 @@ export class SlotTable {
 
   /**
    * It has beaten or ended: what it was held for by the gate of restored members is over, and so
-   * is its goodbye. True if it now waits for no deadline because of that.
+   * is a time in which it owed no beats. True if it now waits for no deadline because of that.
    */
   endDeferral(slot: number): boolean {
-    if (this.slots.saidGoodbye(slot)) return this.#endGoodbye(slot);
+    if (this.slots.owesNoBeats(slot)) return this.#endOwingNone(slot);
     if (this.restoredGate?.isHeld(slot) !== true) return false;
     this.lanes.graces.remove(slot);
     this.slots.graceEndNs[slot] = Number.NEGATIVE_INFINITY;
     return true;
   }
 
-  #endGoodbye(slot: number): boolean {
+  #endOwingNone(slot: number): boolean {
     const { slots, lanes } = this;
     const waited = lanes.graces.has(slot);
     lanes.graces.remove(slot);
-    slots.flags[slot]! &= ~SLOT_GOODBYE;
+    slots.flags[slot]! &= ~OWES_NO_BEATS;
     slots.graceEndNs[slot] = slots.ownGraceEndNs[slot]!;
     return waited;
   }
@@ -215,9 +228,12 @@ export class SlotTable {
     slots.gid[slot] = datagram.attestedGid;
     const { addresses, sourceAt } = datagram;
     if (addresses !== undefined) slots.setAddress(slot, addresses, sourceAt);
-    this.storeBeat(datagram);
-    slots.debt[slot] = datagram.debtIfFirst;
+    if (datagram.control === 0) {
+      this.storeBeat(datagram);
+      slots.debt[slot] = datagram.debtIfFirst;
+    } else this.#storeHello(datagram);
     this.lanes.enter(slot, datagram.nowNs, this.thresholdNs);
+    if (datagram.control !== 0) awaitFirstBeat(this, slot);
     this.share.entered(slot);
     this.looks.entered(slot);
     if (datagram.origin === ORIGIN_KERNEL_ATTESTED) this.newcomers?.push(datagram.pid);
@@ -231,6 +247,17 @@ export class SlotTable {
     this.facts[slot] = identified.facts;
     this.lanes.change(slot, identified);
     this.looks.looked(slot, nowNs);
+  }
+
+  /** The member of `slot` says hello. What it says is heard when it is looked at, or soon after. */
+  greet(slot: number, name: string, askedNs: number): void {
+    const { slots } = this;
+    const isNew = name !== (this.announced[slot] ?? "");
+    const asks = !Number.isNaN(askedNs) && askedNs !== slots.askedNs[slot]!;
+    if (!isNew && !asks) return;
+    this.announced[slot] = name;
+    if (!this.looks.isFresh(slot)) this.greeted.push({ key: slots.key[slot]!, askedNs });
+    else if (asks) slots.askedNs[slot] = askedNs;
   }
 
   /** The member of `slot` belongs to `agent` from now on, by `rule`. */
@@ -282,9 +309,7 @@ export class SlotTable {
     slots.listener[slot] = datagram.listenerNumber;
     slots.beats[slot]! += 1;
     slots.debt[slot] = datagram.debt;
-    if (datagram.identityWasRead) slots.identityReadNs[slot] = datagram.nowNs;
-    if (datagram.isProven) slots.prove(slot);
-    if (datagram.innerPid !== 0) slots.innerPid[slot] = datagram.innerPid;
+    this.storeSender(datagram);
     if (sources !== undefined) slots.setSource(slot, sources, datagram.sourceAt);
     slots.observedNonceHi[slot] = nonceHi;
     slots.observedNonceLo[slot] = nonceLo;
@@ -299,6 +324,38 @@ export class SlotTable {
     slots.timestampHi[slot] = timestampHi;
     slots.timestampLo[slot] = timestampLo;
     slots.flags[slot]! |= SLOT_HAS_REGULAR_NONCE;
+  }
+
+  /** What was found out about its sender. */
+  storeSender(datagram: Datagram): void {
+    const { slots } = this;
+    const { slot } = datagram;
+    if (datagram.identityWasRead) slots.identityReadNs[slot] = datagram.nowNs;
+    if (datagram.isProven) slots.prove(slot);
+    if (datagram.innerPid !== 0) slots.innerPid[slot] = datagram.innerPid;
+  }
+
+  /** What was not known of the sender of its member is known from now on. */
+  pinSender({ slot, namespaceInode, generation }: Datagram): void {
+    const { slots } = this;
+    if (Number.isNaN(slots.namespaceInode[slot]!)) slots.namespaceInode[slot] = namespaceInode;
+    if (Number.isNaN(slots.generation[slot]!)) slots.generation[slot] = generation;
+  }
+
+  /** Of a member that has sent no beat. */
+  #storeHello(datagram: Datagram): void {
+    const { slots } = this;
+    const { slot, sources } = datagram;
+    slots.status[slot] = STATUS_OK;
+    slots.payload[slot] = 0;
+    slots.listener[slot] = datagram.listenerNumber;
+    slots.debt[slot] = 0;
+    this.storeSender(datagram);
+    if (sources !== undefined) slots.setSource(slot, sources, datagram.sourceAt);
+    slots.observedNonceHi[slot] = 0;
+    slots.observedNonceLo[slot] = 0;
+    slots.timestampHi[slot] = 0;
+    slots.timestampLo[slot] = 0;
   }
 
   /** Removes `slot`; the last row moves into the hole. */
@@ -317,6 +374,8 @@ export class SlotTable {
       this.looks.moved(slot);
       this.facts[slot] = this.facts[last];
       this.facts[last] = undefined;
+      this.announced[slot] = this.announced[last];
+      this.announced[last] = undefined;
       if (!this.index.insert(slots.key[slot]!, slot))
         this.counters.add(TRACKER.invariantViolations);
     }

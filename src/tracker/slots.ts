@@ -4,6 +4,7 @@
 import { RULE_NONE } from "../agents/rules.ts";
 import { IP_WORDS, ipText } from "../base/ip_text.ts";
 import { U32_MAX } from "../base/u64.ts";
+import type { Datagram } from "../events/datagram.ts";
 import type { RefusalCount } from "../events/stall.ts";
 import {
   columnTable,
@@ -38,6 +39,11 @@ export const SLOT_HAS_SOURCE = 64;
 export const SLOT_ENDED = 128;
 /** It has said that it is about to end, and has not beaten since. */
 export const SLOT_GOODBYE = 256;
+/** It has said hello, and has not beaten yet: it owes no beats before its first one. */
+export const SLOT_UNBEATEN = 512;
+
+/** While it has one of them, its grace is none by its rule. */
+export const OWES_NO_BEATS = SLOT_GOODBYE | SLOT_UNBEATEN;
 
 /** `lane` of a slot that is given to no member. */
 export const LANE_NONE = 0xffff;
@@ -67,7 +73,10 @@ export const SLOT_COLUMNS = {
   firstNs: f64(),
   graceEndNs: fresh(Number.NEGATIVE_INFINITY, f64()),
   gracePlace: fresh(PLACE_NONE, u32()),
-  /** Observer time of its goodbye, and the grace that it has without; valid with SLOT_GOODBYE. */
+  /**
+   * Observer time of its goodbye, valid with SLOT_GOODBYE; and the end of the grace that it has by
+   * its rule, valid with OWES_NO_BEATS.
+   */
   goodbyeNs: f64(),
   ownGraceEndNs: f64(),
   /** The threshold that it has asked for last, whatever its rule makes of it; 0 = none. */
@@ -151,7 +160,16 @@ export const SLOT_COLUMNS = {
 
 /** The slots for all but the tracker: no other file writes a column. */
 export type SlotsView = ReadonlyColumns<typeof SLOT_COLUMNS> &
-  Pick<Slots, "isLatched" | "hasSource" | "hasEnded" | "isProven" | "saidGoodbye">;
+  Pick<
+    Slots,
+    | "isLatched"
+    | "hasSource"
+    | "hasEnded"
+    | "isProven"
+    | "saidGoodbye"
+    | "hasBeaten"
+    | "owesNoBeats"
+  >;
 
 export class Slots extends columnTable(SLOT_COLUMNS) {
   /** Rows that are reserved, whether they may be used or not. */
@@ -221,10 +239,18 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
     return (this.flags[slot]! & SLOT_GOODBYE) !== 0;
   }
 
-  /** When its grace is over by a rule; while a goodbye runs that holds, and the other is kept. */
+  hasBeaten(slot: number): boolean {
+    return (this.flags[slot]! & SLOT_UNBEATEN) === 0;
+  }
+
+  owesNoBeats(slot: number): boolean {
+    return (this.flags[slot]! & OWES_NO_BEATS) !== 0;
+  }
+
+  /** When its grace is over by a rule; while it owes no beats, that is kept for later. */
   graceEndBy(slot: number, graceNs: number): number {
     const endNs = graceNs > 0 ? this.firstNs[slot]! + graceNs : Number.NEGATIVE_INFINITY;
-    if (!this.saidGoodbye(slot)) return endNs;
+    if (!this.owesNoBeats(slot)) return endNs;
     this.ownGraceEndNs[slot] = endNs;
     return this.graceEndNs[slot]!;
   }
@@ -251,6 +277,18 @@ export function sourceOf({ flags, source }: Omit<TextColumns, "refused">, row: n
 export function addressOf(slots: SlotsView, slot: number): string {
   if (slots.hasAddress[slot] === 1) return ipText(slots.source, slot * IP_WORDS);
   return sourceOf(slots, slot);
+}
+
+/**
+ * A key vouches for the datagram, and it comes from another address than the first beat of the
+ * member in its slot. (What nothing vouches for has its address in its key.)
+ */
+export function isFromElsewhere({ source, hasAddress }: SlotsView, datagram: Datagram): boolean {
+  const { slot, addresses, sourceAt } = datagram;
+  if (addresses === undefined || hasAddress[slot] !== 1) return false;
+  for (let word = 0; word < IP_WORDS; word++)
+    if (source[slot * IP_WORDS + word]! !== addresses[sourceAt + word]!) return true;
+  return false;
 }
 
 /** Beats of the member in `row` that were refused since the last accepted one, most first. */

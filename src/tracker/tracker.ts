@@ -7,38 +7,29 @@ import { assert } from "../base/assert.ts";
 import { Counters } from "../base/counters.ts";
 import { TRACKER_CAPACITY_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
-import { type Datagram, VOUCHED_NOT } from "../events/datagram.ts";
+import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
-import {
-  REJECT_NAMESPACE_CONFLICT,
-  REJECT_ORIGIN_CONFLICT,
-  REJECT_OUT_OF_ORDER,
-} from "../base/reject_reason.ts";
 import { u64FromPair } from "../base/u64.ts";
+import { CONTROL_HELLO } from "../wire/control_datagram.ts";
+import { beatRefusal, controlRefusal } from "./acceptance.ts";
 import { type BeatRun, refreshRun } from "./beat_run.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { EndedMembers } from "./ended_members.ts";
 import { Eviction, type EvictionOptions } from "./eviction.ts";
 import { checkTrackerInvariants } from "./invariants.ts";
-import { NONCE_REFUSED, NONCE_WRAPS, nonceAcceptance, terminalAdvances } from "./nonce_order.ts";
+import { goodbyeNsMax, graceOf, sayGoodbye } from "./goodbyes.ts";
+import { terminalAdvances } from "./nonce_order.ts";
 import type { Pauses } from "./pauses.ts";
 import { memberKey } from "./member_key.ts";
-import { beginsAnew, followRun } from "./numbering.ts";
+import { beginBeating } from "./hellos.ts";
 import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
 import { type JudgeGate, type SilenceGuard, StallScan, type StallSink } from "./stall_scan.ts";
-import { SLOT_BEAT_ONCE, type Slots, type SlotsView } from "./slots.ts";
+import { isFromElsewhere, SLOT_BEAT_ONCE, type Slots, type SlotsView } from "./slots.ts";
+import { UPDATE_CAPACITY_EXCEEDED, UPDATE_INSERTED, UPDATE_REFRESHED } from "./updates.ts";
 
 /** Slots of a tracker made without options (spec 03). */
 const TRACKER_CAPACITY_CLASS_DEFAULT = 256;
-
-/** What `record` did. */
-const UPDATE_INSERTED = 0;
-export const UPDATE_REFRESHED = 1;
-export const UPDATE_OUT_OF_ORDER = 2;
-export const UPDATE_CAPACITY_EXCEEDED = 3;
-export const UPDATE_ORIGIN_CONFLICT = 4;
-const UPDATE_NAMESPACE_CONFLICT = 5;
 
 /** Verdicts of `stallFreshness`; only FRESH_WARRANTED may fire a recovery. */
 export const FRESH_WARRANTED = 0;
@@ -116,16 +107,41 @@ export class Tracker {
     // Equal generations are one process; anything else, two unknown ones included, needs a closer
     // look.
     const isSame = this.#slots.generation[slot]! === datagram.generation;
-    if (!isSame && isRecycled(this.table, datagram)) {
-      this.table.vacate(slot);
-      this.table.fill(datagram);
-      this.counters.add(TRACKER.pidRecycle);
-      return UPDATE_INSERTED;
-    }
-    const refusal = this.#refusal(datagram);
+    if (!isSame && isRecycled(this.table, datagram)) return this.#recycle(datagram);
+    const refusal = beatRefusal(this.table, datagram);
     if (refusal === UPDATE_REFRESHED) this.#refresh(datagram);
     else this.noteIdentityRead(datagram);
     return refusal;
+  }
+
+  /**
+   * As `record` for a hello or a bye: a hello makes a member that owes no beats yet, a bye one that
+   * owes none any more. A bye of who is not here changes nothing, and has no slot then.
+   */
+  recordControl(datagram: Datagram): number {
+    if (!(datagram.generation <= Number.MAX_SAFE_INTEGER)) datagram.generation = Number.NaN;
+    const { table } = this;
+    const isHello = datagram.control === CONTROL_HELLO;
+    const slot = table.index.get(datagram.key);
+    if (slot >= table.len) return this.#dropStrayEntry(datagram);
+    datagram.slot = slot;
+    if (slot < 0) return isHello ? this.#admit(datagram) : UPDATE_REFRESHED;
+    const isSame = this.#slots.generation[slot]! === datagram.generation;
+    const isOther = !isSame && isRecycled(table, datagram);
+    if (isOther && isHello) return this.#recycle(datagram);
+    if (isOther || (!isHello && isFromElsewhere(this.#slots, datagram))) {
+      datagram.slot = -1;
+      return UPDATE_REFRESHED;
+    }
+    const refusal = controlRefusal(table, datagram);
+    if (refusal !== UPDATE_REFRESHED) {
+      this.noteIdentityRead(datagram);
+      return refusal;
+    }
+    table.pinSender(datagram);
+    table.storeSender(datagram);
+    if (!isHello) sayGoodbye(table, slot, datagram.nowNs, goodbyeNsMax(graceOf(this.#slots, slot)));
+    return UPDATE_REFRESHED;
   }
 
   /**
@@ -136,10 +152,10 @@ export class Tracker {
   }
 
   /**
-   * Notes a refused datagram with its slot, if it has one. `isAlive`: it shows that the member is.
+   * Notes a refused beat with its slot, if it has one. `isAlive`: it shows that the member is.
    */
-  noteRefusal({ slot, nowNs }: Datagram, rejected: number, isAlive: boolean): void {
-    if (slot >= 0) this.#slots.refuse(slot, rejected, isAlive, nowNs);
+  noteRefusal({ slot, nowNs, control }: Datagram, rejected: number, isAlive: boolean): void {
+    if (slot >= 0 && control === 0) this.#slots.refuse(slot, rejected, isAlive, nowNs);
   }
 
   /**
@@ -313,57 +329,25 @@ export class Tracker {
     return this.#refuseCapacity(datagram);
   }
 
-  /**
-   * UPDATE_REFRESHED if the datagram may refresh its slot; else the refusal, which is counted here.
-   */
-  #refusal(datagram: Datagram): number {
-    const slots = this.#slots;
-    const { slot, namespaceInode } = datagram;
-    if (slots.origin[slot]! !== datagram.origin) {
-      this.counters.add(TRACKER.originConflicts);
-      this.noteRefusal(datagram, REJECT_ORIGIN_CONFLICT, false);
-      return UPDATE_ORIGIN_CONFLICT;
-    }
-    const pinned = slots.namespaceInode[slot]!;
-    if (!Number.isNaN(pinned) && namespaceInode !== pinned) {
-      // A dying process is often gone from /proc when its last beat is read, so its namespace may
-      // be unknown.
-      if (!datagram.isTerminal || !Number.isNaN(namespaceInode)) {
-        this.counters.add(TRACKER.namespaceConflicts);
-        this.noteRefusal(datagram, REJECT_NAMESPACE_CONFLICT, false);
-        return UPDATE_NAMESPACE_CONFLICT;
-      }
-    }
-    // Nothing after this can refuse the frame, so a wrap is counted here.
-    const order = nonceAcceptance(slots, datagram);
-    if (order === NONCE_WRAPS) this.counters.add(TRACKER.nonceWrap);
-    if (order !== NONCE_REFUSED) return UPDATE_REFRESHED;
-    // Another process under the pid would look the same: only a start time that is known to be the
-    // old one shows it.
-    const isSame = Object.is(slots.generation[slot]!, datagram.generation);
-    if (isSame && beginsAnew(slots, datagram)) {
-      this.counters.add(TRACKER.nonceRestart);
-      return UPDATE_REFRESHED;
-    }
-    this.counters.add(TRACKER.outOfOrder);
-    const isAlive = isSame && datagram.vouched !== VOUCHED_NOT;
-    this.noteRefusal(datagram, REJECT_OUT_OF_ORDER, isAlive);
-    followRun(slots, datagram);
-    return UPDATE_OUT_OF_ORDER;
-  }
-
   #refresh(datagram: Datagram): void {
     const slots = this.#slots;
-    const { slot } = datagram;
-    if (Number.isNaN(slots.namespaceInode[slot]!))
-      slots.namespaceInode[slot] = datagram.namespaceInode;
-    if (Number.isNaN(slots.generation[slot]!)) slots.generation[slot] = datagram.generation;
-    if (slots.isLatched(slot)) this.table.unlatch(slot);
-    slots.flags[slot]! &= ~SLOT_BEAT_ONCE;
+    const { table } = this;
+    const { slot, nowNs } = datagram;
+    table.pinSender(datagram);
+    if (slots.isLatched(slot)) table.unlatch(slot);
+    if (slots.hasBeaten(slot)) slots.flags[slot]! &= ~SLOT_BEAT_ONCE;
+    else beginBeating(table, slot, nowNs);
     slots.forgetRefusals(slot);
-    this.table.storeBeat(datagram);
-    this.table.endDeferral(slot);
-    this.table.lanes.beat(slot, datagram.nowNs);
+    table.storeBeat(datagram);
+    table.endDeferral(slot);
+    table.lanes.beat(slot, nowNs);
+  }
+
+  #recycle(datagram: Datagram): number {
+    this.table.vacate(datagram.slot);
+    this.table.fill(datagram);
+    this.counters.add(TRACKER.pidRecycle);
+    return UPDATE_INSERTED;
   }
 
   /** A key that is not tracked: a free slot, or the slot of a victim, or a refusal. */

@@ -2,6 +2,7 @@
 // words. Times are RFC 3339 in UTC with milliseconds; `null` is what is not known or does not
 // apply, and a `?` is a field that a daemon may leave out.
 import type { AgentState } from "../agents/agent_state.ts";
+import type { GoneReason } from "../events/member_end.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
 import type { StepKind } from "../events/step_kind.ts";
 import type { EndView, EventView, TracerView, UnwatchedView } from "./event_view.ts";
@@ -75,7 +76,7 @@ export interface ExplainedVerdict {
   readonly cpu_over_ms: number | null;
   readonly tracer: TracerView | null;
   /** What its end was taken for; null = it has not ended, as far as is known. */
-  readonly ended: "clean" | "ignored" | "brief" | "replaced" | "unclean" | "unknown" | null;
+  readonly ended: GoneReason | "unclean" | "unknown" | null;
   /** How it ended, and who said so. */
   readonly end: EndView | null;
   readonly end_source: "pidfd" | "systemd" | null;

@@ -1,10 +1,11 @@
 // Whether a member is called what it announces (spec 15 section 8.2).
 import { describe, expect, test } from "bun:test";
+import { OWNER_UNKNOWN } from "../../src/agents/naming.ts";
 import { type Announcement, NAME_REFUSALS, nameRefusal } from "../../src/agents/announcing.ts";
 
 const announced: Announcement = {
   name: "web-1",
-  uid: 1000,
+  owner: 1000,
   announce: true,
   ruleName: "web",
   heldBy: undefined,
@@ -27,7 +28,11 @@ describe("nameRefusal()", () => {
     ["members are expected under it", { name: "queue" }, "expected"],
     ["members of another uid have it", { heldBy: 1001 }, "other_owner"],
     ["members have it by the word of a rule", { heldBy: -1 }, "other_owner"],
-    ["nothing attests who asks, and somebody has it", { uid: NaN, heldBy: 0 }, "other_owner"],
+    [
+      "nothing attests who asks, and somebody has it",
+      { owner: OWNER_UNKNOWN, heldBy: 0 },
+      "other_owner",
+    ],
     ["the first of several reasons", { name: "db", announce: ["x"], heldBy: 0 }, "not_allowed"],
   ] as const)("refuses it where %s", (_when, more, wanted) => {
     expect(refusal(more)).toBe(wanted);

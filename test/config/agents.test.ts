@@ -71,6 +71,7 @@ describe("[[agent]]", () => {
       {
         match: { unit: ["a@*.service", "b.service"], uid: ["998"], user: ["app"] },
         name: "worker",
+        announce: false,
         thresholdNs: 2 * NS_PER_S,
         thresholdMinNs: undefined,
         thresholdMaxNs: undefined,
@@ -84,6 +85,7 @@ describe("[[agent]]", () => {
       {
         match: { comm: ["cron"], user: ["root"] },
         name: undefined,
+        announce: false,
         thresholdNs: 3 * NS_PER_S,
         thresholdMinNs: undefined,
         thresholdMaxNs: undefined,

@@ -17,7 +17,7 @@ import { goodbyeNsMax, sayGoodbye } from "../../src/tracker/goodbyes.ts";
 import { ScriptedIdentities } from "../support/scripted_identities.ts";
 import { ObserverHarness, type ObserverHarnessOptions } from "../observer/harness.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
-import { beatOf } from "../support/scripted_listener.ts";
+import { beatOf, helloOf } from "../support/scripted_listener.ts";
 
 export const MS = 1e6;
 const GENERATION_MS = 10;
@@ -178,6 +178,16 @@ export class EndsHarness extends ObserverHarness {
       this.identities.table.set(pid, { comm: `program${Math.floor(pid / 1_000)}` });
     }
     this.listener.queue(pids.map((pid) => beatOf(pid)));
+    this.told = [...this.turn(), ...this.turn()];
+  }
+
+  /** As `begin` of members that say hello, and do not beat. */
+  greet(...pids: number[]): void {
+    for (const pid of pids) {
+      this.processes.set(pid, Math.floor(this.clock.ns / 1e7));
+      this.identities.table.set(pid, { comm: `program${Math.floor(pid / 1_000)}` });
+    }
+    this.listener.queue(pids.map((pid) => helloOf(pid)));
     this.told = [...this.turn(), ...this.turn()];
   }
 

@@ -4,7 +4,8 @@ import { describe, expect, test } from "bun:test";
 import type { MemberFacts } from "../../src/agents/naming.ts";
 import { ENDS } from "../../src/daemon/end_counters.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
-import { beatOf } from "../support/scripted_listener.ts";
+import { ORIGIN_NETWORK_UNVERIFIED } from "../../src/base/origin.ts";
+import { beatOf, byeOf } from "../support/scripted_listener.ts";
 import { began, EndsHarness, MS, signalled } from "./ends_harness.ts";
 
 const THRESHOLD_MS = THRESHOLD_NS / MS;
@@ -148,8 +149,8 @@ describe("MemberEnds", () => {
     harness.end(102, 11);
     harness.end(103, 9);
     expect(harness.turn()).toEqual([
-      "gone 100 clean",
-      "gone 101 clean",
+      "gone 100 goodbye",
+      "gone 101 goodbye",
       "exit 102 unclean",
       "exit 103 unclean",
     ]);
@@ -167,6 +168,60 @@ describe("MemberEnds", () => {
     expect(harness.turn()).toEqual(["stall 100 hung"]);
     harness.end(100, 0);
     expect(harness.turn()).toEqual(["exit 100 unclean"]);
+  });
+
+  test("tells the end of a member that has said hello and never beat", () => {
+    const harness = new EndsHarness();
+    harness.greet(100, 101, 102);
+    harness.end(100, 0);
+    harness.end(101, EXIT_3);
+    expect(harness.turn()).toEqual(["gone 100 clean", "exit 101 unclean"]);
+    expect(harness.statuses).toEqual([3]);
+    harness.pass(THRESHOLD_MS);
+    expect(harness.turn()).toEqual(["stall 101 exited"]);
+    harness.pass(3_600_000);
+    expect(harness.turn()).toEqual([]);
+    harness.sweep();
+    expect(harness.tracked).toBe(1);
+  });
+
+  test("lets a hello take nobody's place: its first beat does", () => {
+    const harness = new EndsHarness();
+    harness.begin(1_100);
+    harness.end(1_100, EXIT_3);
+    harness.turn();
+    harness.pass(30);
+    harness.greet(1_101);
+    expect([...harness.offered.map(({ pid }) => pid), ...harness.told]).toEqual([1_100]);
+    harness.listener.queue([beatOf(1_101)]);
+    expect([...harness.turn(), ...harness.turn()]).toEqual(["gone 1100 replaced by 1101"]);
+    expect(harness.offered.map(({ pid }) => pid)).toEqual([1_100, 1_101]);
+  });
+
+  test("ends a member of another machine with its bye, and no stalled one", () => {
+    const harness = new EndsHarness();
+    const net = { peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED };
+    harness.listener.queue([beatOf(100, net), beatOf(101, net)]);
+    harness.turn();
+    harness.listener.queue([byeOf(100, { ...net, nonce: 2 })]);
+    expect(harness.turn()).toEqual(["gone 100 goodbye"]);
+    harness.pass(THRESHOLD_MS);
+    expect(harness.turn()).toEqual(["stall 101 unknown"]);
+    harness.listener.queue([byeOf(101, { ...net, nonce: 2 })]);
+    expect(harness.turn()).toEqual([]);
+    expect(harness.tracked).toBe(1);
+  });
+
+  test("judges the bye of another machine by its time where ends mean nothing", () => {
+    const harness = new EndsHarness();
+    harness.onExit = "silence";
+    const net = { peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED };
+    harness.listener.queue([beatOf(100, net), byeOf(100, { ...net, nonce: 2 })]);
+    expect(harness.turn()).toEqual([]);
+    harness.pass(89_999);
+    expect(harness.turn()).toEqual([]);
+    harness.pass(1);
+    expect(harness.turn()).toEqual(["stall 100 unknown"]);
   });
 
   test("says in which recovery a member ended that is recovered, or that one signalled", () => {

@@ -11,6 +11,7 @@ import { policyOf, reservedNames, ruleFinder } from "../../src/daemon/member_rul
 function rule(fields: Pick<AgentRule, "match"> & Partial<AgentRule>): AgentRule {
   return {
     name: undefined,
+    announce: false,
     thresholdNs: 5e9,
     thresholdMinNs: undefined,
     thresholdMaxNs: undefined,

@@ -1,4 +1,4 @@
-// How many hellos and byes of one pid are taken (spec 01 section 9.2).
+// How many hellos and byes of one pid are taken (spec 01 section 9.3).
 import { describe, expect, test } from "bun:test";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { ControlRate } from "../../src/listener/control_rate.ts";

@@ -108,6 +108,36 @@ describe.skipIf(!IS_LINUX)("the filter of a Unix listener (Linux)", () => {
     expect(listener.filter.takeDropped()).toBeLessThanOrEqual(sampled * (RUBBISH_SAMPLE - 1));
   });
 
+  test("passes hello and bye of a listener that takes them, and counts what is none", () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.at("v.sock");
+    const options = { name: "main", path, mode: 0o600, gid: undefined, rcvbufBytes: 0 };
+    const listener = opened(
+      new UnixListener({ ...options, allowList: undefined, takesControl: true }),
+    );
+    const fd = check(openSocket(AF_UNIX, SOCK_DGRAM), "open");
+    const to = unixAddress(path);
+    listener.filter.isCounting = true;
+    expect(listener.filter.attach(RUBBISH_SAMPLE)).toBe(0);
+    const { pid } = process;
+    const hello = encodeControl({ kind: "hello", pid, nonce: 1n, intervalMs: 5, name: "web-1" });
+    const bye = encodeControl({ kind: "bye", pid, nonce: 2n });
+    const broken = hello.slice();
+    broken[40]! ^= 1;
+    for (const bytes of [hello, bye, broken]) check(sendTo(fd, bytes, to), "send");
+    let received = 0;
+    for (let i = 0; i < RUBBISH; i++) {
+      check(sendTo(fd, noise(64), to), "send");
+      if (i % 8 === 0) received += check(listener.receive(0), "receive");
+    }
+    close(fd);
+    received += check(listener.receive(0), "receive");
+    expect(received).toBeGreaterThanOrEqual(3);
+    expect(received).toBeLessThan(3 + SAMPLED_MAX);
+    // One of the right head with a wrong CRC is received, and is rubbish still.
+    expect(listener.filter.takeCounted()).toBe(received - 2);
+  });
+
   test("is gone when it was taken off: the queue is full of rubbish at once", () => {
     using directory = new TemporaryDirectory();
     const listener = listen(directory);

@@ -6,7 +6,8 @@ import { ipText } from "../../src/base/ip_text.ts";
 import { BATCH_SIZE } from "../../src/base/limits.ts";
 import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../../src/base/origin.ts";
 import { REJECT_WRONG_SIZE } from "../../src/base/reject_reason.ts";
-import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { VERDICT_CONTROL, VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { encodeControl } from "../../src/wire/control_datagram.ts";
 import { UdpListener, type UdpListenerOptions } from "../../src/listener/udp.ts";
 import { UdpSocketError } from "../../src/listener/udp_socket.ts";
 import { encode } from "../../src/wire/encode.ts";
@@ -48,6 +49,18 @@ describe("a plaintext UDP listener", () => {
         })),
       );
     });
+
+  test("takes 64 bytes for a hello where it takes hellos, and for a wrong size where not", () => {
+    for (const takesControl of [true, false]) {
+      using net = open({ takesControl });
+      const bye = encodeControl({ kind: "bye", pid: 7, nonce: 1n });
+      net.peer.send(bye.subarray(0, 63), bye, frame(2));
+      const verdicts = receiveRows(net.listener, 3).map(({ verdict }) => verdict);
+      const ofBye = takesControl ? VERDICT_CONTROL : REJECT_WRONG_SIZE;
+      expect(verdicts).toEqual([REJECT_WRONG_SIZE, ofBye, VERDICT_PASS]);
+      expect(net.listener.truncated).toBe(takesControl ? 1 : 2);
+    }
+  });
 
   test.skipIf(!IS_LINUX).each([
     ["127.0.0.1", "127.0.0.1"],

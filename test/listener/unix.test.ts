@@ -32,7 +32,8 @@ import {
   REJECT_REASONS,
   REJECT_WRONG_SIZE,
 } from "../../src/base/reject_reason.ts";
-import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { VERDICT_CONTROL, VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { encodeControl } from "../../src/wire/control_datagram.ts";
 import { UnixListener, type UnixListenerOptions } from "../../src/listener/unix.ts";
 import { openDescriptors, openedSince } from "../support/descriptors.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -79,6 +80,14 @@ function listenToAll(directory: TemporaryDirectory): UnixListener {
   const listener = listen(directory);
   setSocketOption(listener.fd, SO_PASSRIGHTS, 1);
   return listener;
+}
+
+const CHANGED = { name: "main", mode: 0o600, gid: undefined, rcvbufBytes: 0, allowList: undefined };
+
+function resized(bytes: Uint8Array, size: number): Uint8Array {
+  const other = new Uint8Array(size);
+  other.set(bytes.subarray(0, size));
+  return other;
 }
 
 function sendOne(path: string, bytes: Uint8Array): void {
@@ -128,6 +137,29 @@ describe("UnixListener.receive()", () => {
     const startMs = performance.now();
     for (let i = 0; i < 1_000; i++) expect(listener.receive(0)).toBe(0);
     expect(performance.now() - startMs).toBeLessThan(1_000);
+  });
+
+  test("takes 64 bytes for a hello where it takes hellos, and for a wrong size where not", () => {
+    using directory = new TemporaryDirectory();
+    const bytes = encodeControl({ kind: "hello", pid: 7, nonce: 1n, intervalMs: 0, name: "web" });
+    for (const [takesControl, verdict, length] of [
+      [true, VERDICT_CONTROL, 64],
+      [false, REJECT_WRONG_SIZE, 33],
+    ] as const) {
+      const listener = listen(directory, { takesControl, path: directory.at(`${length}.sock`) });
+      for (const size of [63, 64, 65]) sendOne(listener.path, resized(bytes, size));
+      const rows = take(listener, 3);
+      const wrong = REJECT_WRONG_SIZE;
+      expect(rows.map((row) => row.verdict)).toEqual([wrong, verdict, wrong]);
+      expect(rows[1]).toMatchObject({ pid: process.pid, uid: process.getuid!() });
+      if (!takesControl) continue;
+      const at = listener.batch.frameWord[1]! * 4;
+      expect(listener.batch.bytes.subarray(at, at + length)).toEqual(bytes);
+      // So it is by another mode, and after a change.
+      listener.change({ ...CHANGED, path: listener.path });
+      sendOne(listener.path, bytes);
+      expect(take(listener, 1)[0]!.verdict).toBe(VERDICT_CONTROL);
+    }
   });
 
   test("passes a datagram of 32 bytes with the credentials of its sender", () => {

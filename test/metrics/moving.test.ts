@@ -42,6 +42,8 @@ const NO_TIME = "looks take no time in the simulation";
 
 const PROCESSES = "only real processes end";
 
+const NO_GREETINGS = "the agents of the simulation say no hello";
+
 const EXPECTING = "the rule of the simulation expects no members";
 
 const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
@@ -69,6 +71,21 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     why: FILES,
     file: "test/end_to_end/side_by_side/restored.test.ts",
     words: 'varta_state_restored_members{as="left_out"}',
+  },
+  varta_control_datagrams_total: {
+    why: NO_GREETINGS,
+    file: "test/observer/greetings.test.ts",
+    words: "GREETINGS.taken.hello",
+  },
+  varta_control_datagrams_invalid_total: {
+    why: NO_GREETINGS,
+    file: "test/observer/greetings.test.ts",
+    words: "GREETINGS.invalid.bad_crc",
+  },
+  varta_announced_names_refused_total: {
+    why: NO_GREETINGS,
+    file: "test/observer/identification.test.ts",
+    words: "NAMES.refused.other_owner",
   },
   varta_watch_agent_names_refused_total: {
     why: "it takes thousands of names",

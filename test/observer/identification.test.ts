@@ -8,10 +8,11 @@ import {
 } from "../../src/base/limits.ts";
 import { ORIGIN_KEY_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
-import { RULE_NONE, type RuleFinder } from "../../src/agents/rules.ts";
+import { MemberNames, NAMES } from "../../src/agents/announcing.ts";
+import { type MemberRule, RULE_NONE, type RuleFinder } from "../../src/agents/rules.ts";
 import { IDENTITY, Identification } from "../../src/observer/identification.ts";
 import { ScriptedIdentities } from "../support/scripted_identities.ts";
-import { beatOf, type Datagram, ScriptedListener } from "../support/scripted_listener.ts";
+import { beatOf, type Datagram, helloOf, ScriptedListener } from "../support/scripted_listener.ts";
 import { ObserverHarness, THRESHOLD_NS } from "./harness.ts";
 
 const NS_PER_MINUTE = 60 * NS_PER_S;
@@ -46,7 +47,8 @@ class Subject extends ObserverHarness {
   lookNs = 0;
   #monotonicNs = 0;
   #nonce = 0;
-  readonly identification: Identification;
+  readonly #findRule: RuleFinder | undefined;
+  identification: Identification;
   /** Members of which was said that they came. */
   readonly came: string[] = [];
 
@@ -59,11 +61,22 @@ class Subject extends ObserverHarness {
     this.identities.onLook = () => {
       this.#monotonicNs += this.lookNs;
     };
-    this.identification = new Identification({
+    this.#findRule = findRule;
+    this.identification = this.#identifies();
+  }
+
+  /** What members announce is heard from now on. */
+  hear(names: MemberNames): void {
+    this.identification = this.#identifies({ names });
+  }
+
+  #identifies(more: { names?: MemberNames } = {}): Identification {
+    return new Identification({
+      ...more,
       tracker: this.observer.tracker,
       reader: this.identities,
       listenerNames: this.listeners.map(({ name }) => name),
-      ...(findRule !== undefined && { findRule }),
+      findRule: this.#findRule,
       keepsFacts: true,
       came: (agent, { pid }) =>
         this.came.push(`${this.observer.tracker.table.agents.nameOf(agent)} ${pid}`),
@@ -453,5 +466,100 @@ describe("a threshold that a member asks for", () => {
     subject.wait(THRESHOLD_NS * 0.25);
     subject.turnOf();
     expect(subject.stalledNames()).toHaveLength(1);
+  });
+});
+
+describe("a member that announces a name", () => {
+  const RULES: Readonly<Record<string, MemberRule>> = {
+    web: { ...RULE, name: "web", bindsOwner: false, announce: true },
+    job: { ...RULE, index: 8, name: undefined, announce: ["job-*", "db"] },
+  };
+  const byComm: RuleFinder = ({ identity }) => RULES[identity?.comm ?? ""];
+
+  function subject() {
+    const own = new Subject(byComm);
+    const { agents } = own.observer.tracker.table;
+    const names = new MemberNames(agents, { ofRules: new Set(["db"]), expected: new Set(["q"]) });
+    const refused: string[] = [];
+    names.onRefused = ({ pid, announced }, reason) => refused.push(`${pid} ${announced} ${reason}`);
+    own.hear(names);
+    for (let pid = 2; pid < 9; pid++) {
+      own.processes.set(pid, pid);
+      own.identities.table.set(pid, { comm: pid < 5 ? "web" : "job" });
+    }
+    return { own, names, refused };
+  }
+
+  test("has it from the turn of its hello on, and so does one that beats already", () => {
+    const { own, refused } = subject();
+    own.turnOf(helloOf(2, { name: "front" }), beatOf(3));
+    expect([own.nameOf(2), own.nameOf(3)]).toEqual(["front", "web"]);
+    expect(own.came).toEqual(["front 2", "web 3"]);
+    own.turnOf(helloOf(3, { name: "front", nonce: 2 }), helloOf(5, { name: "job-7" }));
+    expect([own.nameOf(3), own.nameOf(5)]).toEqual(["front", "job-7"]);
+    expect(own.came).toHaveLength(3);
+    own.turnOf(helloOf(3, { nonce: 3 }));
+    expect(own.nameOf(3)).toBe("web");
+    expect(refused).toEqual([]);
+  });
+
+  test("keeps the rule that takes it: a name is all that it chooses", () => {
+    const { own } = subject();
+    own.turnOf(helloOf(5, { name: "job-7" }));
+    expect(own.ruleOf(5)).toBe(8);
+  });
+
+  test("keeps its own name where it may not have it, which is counted and said", () => {
+    const { own, names, refused } = subject();
+    own.turnOf(
+      helloOf(5, { name: "front" }),
+      helloOf(6, { name: "db" }),
+      helloOf(2, { name: "q" }),
+    );
+    expect([own.nameOf(5), own.nameOf(6), own.nameOf(2)]).toEqual(["job", "job", "web"]);
+    expect(refused).toEqual(["5 front not_allowed", "6 db other_rule", "2 q expected"]);
+    own.turnOf(helloOf(2, { name: "front" }));
+    own.turnOf(helloOf(3, { name: "front", peerUid: 1001 }));
+    expect(refused.at(-1)).toBe("3 front other_owner");
+    expect(names.counters.get(NAMES.refused.other_owner)).toBe(1);
+    expect(own.nameOf(3)).toBe("user1001:web");
+  });
+
+  test("has it again after another program of its began, and when it comes back", () => {
+    const { own } = subject();
+    own.turnOf(helloOf(2, { name: "front" }));
+    own.identities.table.set(2, { comm: "job" });
+    own.wait(IDENTITY_LOOK_EVERY_NS);
+    own.turnOf();
+    // The rule of the other program does not let it be called so.
+    expect(own.nameOf(2)).toBe("job");
+    own.identities.table.set(2, { comm: "web" });
+    own.wait(IDENTITY_LOOK_EVERY_NS);
+    own.turnOf();
+    expect(own.nameOf(2)).toBe("front");
+  });
+
+  test("over the network shares its name with others of no owner alone", () => {
+    const { own, refused } = subject();
+    const keyed = { peerPid: 0, origin: ORIGIN_KEY_ATTESTED };
+    const all = { ...RULE, announce: true };
+    own.identification.changeRules(() => all);
+    own.turnOf(helloOf(7, { name: "far", ...keyed }), helloOf(8, { name: "far", ...keyed }));
+    expect([own.nameOf(7), own.nameOf(8)]).toEqual(["far", "far"]);
+    own.turnOf(helloOf(2, { name: "far" }));
+    expect(refused).toEqual(["2 far other_owner"]);
+  });
+
+  test("asks for a threshold of three of its intervals, as far as its rule hears it", () => {
+    const { own } = subject();
+    own.identification.changeRules(() => HEARS);
+    const thresholdOf = (pid: number) =>
+      own.observer.tracker.thresholdOf(own.observer.tracker.slotOf(pid));
+    own.turnOf(helloOf(2, { intervalMs: 40 }), beatOf(3));
+    expect([thresholdOf(2), thresholdOf(3)]).toEqual([120 * NS_PER_MS, THRESHOLD_NS]);
+    own.turnOf(helloOf(3, { intervalMs: 60_000, nonce: 2 }));
+    expect(thresholdOf(3)).toBe(2 * THRESHOLD_NS);
+    own.turnOf(helloOf(3, { intervalMs: 0, nonce: 3 }));
+    expect(thresholdOf(3)).toBe(2 * THRESHOLD_NS);
   });
 });

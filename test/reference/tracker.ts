@@ -73,7 +73,10 @@ export interface ReferenceSlot {
   /** Of its first beat, and when it may be judged, both without pauses. */
   firstNs: number;
   graceEndNs: number;
-  /** While a goodbye of it runs: the grace that it has without. */
+  /** It has said hello, and has not beaten yet. */
+  unbeaten: boolean;
+  saidGoodbye: boolean;
+  /** While it owes no beats: the grace that it has by its rule. */
   ownGraceEndNs: number | undefined;
   /** It would be judged, and waits for the end of its grace. */
   parked: boolean;
@@ -164,33 +167,48 @@ export class ReferenceTracker {
     return slot === undefined ? this.#newcomer(beat) : this.#known(slot, beat);
   }
 
-  #known(slot: ReferenceSlot, beat: ReferenceBeat): Outcome {
-    const { frame, origin, namespaceInode, generation } = beat;
-    const terminal = frame.nonce === TERMINAL;
-    const bothGenerationsKnown = slot.generation !== undefined && generation !== undefined;
-    if (bothGenerationsKnown && slot.generation !== generation) return this.#recycle(slot, beat);
-    if (
-      slot.generation === undefined &&
-      generation === undefined &&
-      slot.origin === origin &&
-      (origin === OPERATOR || origin === NETWORK) &&
-      !terminal &&
-      slot.lastNonce !== undefined &&
-      frame.nonce <= slot.lastNonce &&
-      age(slot, beat.nowNs) >= slot.lane.thresholdNs
-    )
-      return this.#recycle(slot, beat);
-    if (slot.origin !== origin) {
+  /** A hello or a bye: of `beat` only whose it is, its number and its time count. */
+  greet(kind: "hello" | "bye", beat: ReferenceBeat): Outcome {
+    const slot = this.find(beat.frame.pid);
+    const isHello = kind === "hello";
+    if (slot === undefined) return isHello ? this.#newcomer(beat, true) : "Refreshed";
+    if (isAnother(slot, beat)) return isHello ? this.#recycle(slot, beat, true) : "Refreshed";
+    const conflict = this.#conflict(slot, beat);
+    if (conflict !== undefined) return conflict;
+    const { frame, vouched, origin } = beat;
+    const isNewer = slot.lastNonce === undefined || frame.nonce > slot.lastNonce;
+    const isFirst =
+      isHello &&
+      frame.nonce === 1n &&
+      (vouched ?? (origin === KERNEL ? "kernel" : "")) === "kernel";
+    if (!isNewer && !wraps(slot, frame) && !isFirst) {
+      this.counters.outOfOrder += 1;
+      return "OutOfOrder";
+    }
+    slot.namespaceInode ??= beat.namespaceInode;
+    slot.generation ??= beat.generation;
+    if (!isHello) this.sayGoodbye(slot.pid, beat.nowNs, 90e9);
+    return "Refreshed";
+  }
+
+  #conflict(slot: ReferenceSlot, beat: ReferenceBeat, terminal = false): Outcome | undefined {
+    if (slot.origin !== beat.origin) {
       this.counters.originConflicts += 1;
       return "OriginConflict";
     }
-    if (slot.namespaceInode !== undefined && slot.namespaceInode !== namespaceInode) {
-      const forgiven = namespaceInode === undefined && terminal;
-      if (!forgiven) {
-        this.counters.namespaceConflicts += 1;
-        return "NamespaceConflict";
-      }
-    }
+    if (slot.namespaceInode === undefined || slot.namespaceInode === beat.namespaceInode)
+      return undefined;
+    if (beat.namespaceInode === undefined && terminal) return undefined;
+    this.counters.namespaceConflicts += 1;
+    return "NamespaceConflict";
+  }
+
+  #known(slot: ReferenceSlot, beat: ReferenceBeat): Outcome {
+    const { frame, origin, namespaceInode, generation } = beat;
+    const terminal = frame.nonce === TERMINAL;
+    if (isAnother(slot, beat)) return this.#recycle(slot, beat);
+    const conflict = this.#conflict(slot, beat, terminal);
+    if (conflict !== undefined) return conflict;
     if (!this.#nonceAccepted(slot, frame)) {
       const vouched = beat.vouched ?? (origin === KERNEL ? "kernel" : "nobody");
       const isSame = slot.generation === generation;
@@ -216,7 +234,7 @@ export class ReferenceTracker {
     slot.payload = frame.payload;
     slot.latched = false;
     this.guard?.returned(slot.pid);
-    slot.beatOnce = false;
+    if (!slot.unbeaten) slot.beatOnce = false;
     this.#enterLane(slot, beat);
     return "Refreshed";
   }
@@ -225,24 +243,24 @@ export class ReferenceTracker {
     if (frame.nonce === TERMINAL)
       return slot.terminalTimestamp === undefined || frame.timestamp > slot.terminalTimestamp;
     if (slot.lastNonce === undefined || frame.nonce > slot.lastNonce) return true;
-    const wraps = slot.lastNonce >= TERMINAL - WRAP && frame.nonce < WRAP;
-    if (wraps) this.counters.nonceWraps += 1;
-    return wraps;
+    if (!wraps(slot, frame)) return false;
+    this.counters.nonceWraps += 1;
+    return true;
   }
 
-  #recycle(slot: ReferenceSlot, beat: ReferenceBeat): Outcome {
+  #recycle(slot: ReferenceSlot, beat: ReferenceBeat, unbeaten = false): Outcome {
     this.guard?.returned(slot.pid);
-    Object.assign(slot, this.#fresh(beat));
-    this.#enterLane(slot, beat);
+    Object.assign(slot, this.#fresh(beat, unbeaten));
+    this.#enter(slot, beat);
     this.counters.pidRecycles += 1;
     return "Inserted";
   }
 
-  #newcomer(beat: ReferenceBeat): Outcome {
+  #newcomer(beat: ReferenceBeat, unbeaten = false): Outcome {
     if (this.slots.length < this.capacity) {
-      const slot = this.#fresh(beat);
+      const slot = this.#fresh(beat, unbeaten);
       this.slots.push(slot);
-      this.#enterLane(slot, beat);
+      this.#enter(slot, beat);
       return "Inserted";
     }
     let victim = this.#victim(beat.nowNs);
@@ -259,9 +277,9 @@ export class ReferenceTracker {
     this.guard?.returned(victim.pid);
     this.counters.evictions += 1;
     const position = this.slots.indexOf(victim);
-    const slot = this.#fresh(beat);
+    const slot = this.#fresh(beat, unbeaten);
     this.slots[position] = slot;
-    this.#enterLane(slot, beat);
+    this.#enter(slot, beat);
     return "Inserted";
   }
 
@@ -339,19 +357,23 @@ export class ReferenceTracker {
   /** The member of `pid` owes no beats from now on, and is judged after `lastsNs`. */
   sayGoodbye(pid: number, nowNs: number, lastsNs: number): void {
     const slot = this.find(pid);
-    if (slot === undefined || slot.latched || slot.ownGraceEndNs !== undefined) return;
+    if (slot === undefined || slot.latched || slot.saidGoodbye) return;
     this.#holdNoMore(slot);
+    slot.saidGoodbye = true;
     slot.late = false;
     slot.parked = true;
-    slot.ownGraceEndNs = slot.graceEndNs;
+    slot.ownGraceEndNs ??= slot.graceEndNs;
     slot.graceEndNs = this.awakeNs(nowNs) + lastsNs;
   }
 
   /** The member of `pid` takes its goodbye back, and its silence begins. */
   takeGoodbyeBack(pid: number, nowNs: number): void {
     const slot = this.find(pid);
-    if (slot === undefined || slot.latched || slot.ownGraceEndNs === undefined) return;
-    this.#hear(slot, nowNs);
+    if (slot === undefined || slot.latched || !slot.saidGoodbye) return;
+    if (slot.unbeaten) {
+      slot.saidGoodbye = false;
+      this.#awaitBeat(slot);
+    } else this.#hear(slot, nowNs);
   }
 
   /** The member of `pid` has these terms from now on, if it is tracked. */
@@ -555,6 +577,21 @@ export class ReferenceTracker {
     );
   }
 
+  #enter(slot: ReferenceSlot, beat: ReferenceBeat): void {
+    const { unbeaten } = slot;
+    this.#enterLane(slot, beat);
+    slot.unbeaten = unbeaten;
+    if (unbeaten) this.#awaitBeat(slot);
+  }
+
+  /** It owes no beats before its first one. */
+  #awaitBeat(slot: ReferenceSlot): void {
+    this.#holdNoMore(slot);
+    slot.ownGraceEndNs ??= slot.graceEndNs;
+    slot.graceEndNs = Infinity;
+    slot.parked = true;
+  }
+
   #enterLane(slot: ReferenceSlot, beat: ReferenceBeat): void {
     this.#hear(slot, beat.nowNs);
     if (slot.lane === NO_LANE) slot.lane = this.#laneFor(beat.thresholdNs, Infinity);
@@ -568,6 +605,12 @@ export class ReferenceTracker {
     slot.parked = false;
     slot.graceEndNs = slot.ownGraceEndNs ?? slot.graceEndNs;
     slot.ownGraceEndNs = undefined;
+    slot.saidGoodbye = false;
+    if (!slot.unbeaten) return;
+    // Its grace begins with its first beat.
+    slot.graceEndNs += this.awakeNs(nowNs) - slot.firstNs;
+    slot.firstNs = this.awakeNs(nowNs);
+    slot.unbeaten = false;
   }
 
   #laneFor(thresholdNs: number, lateNs: number): ReferenceLane {
@@ -598,8 +641,9 @@ export class ReferenceTracker {
     else this.counters.removedPidDrops += 1;
   }
 
-  #fresh(beat: ReferenceBeat): ReferenceSlot {
-    const { frame } = beat;
+  #fresh(beat: ReferenceBeat, unbeaten: boolean): ReferenceSlot {
+    const ofHello = { nonce: undefined, timestamp: 0n, status: 0, payload: 0 };
+    const frame = unbeaten ? { ...ofHello, pid: beat.frame.pid } : beat.frame;
     const terminal = frame.nonce === TERMINAL;
     return {
       pid: frame.pid,
@@ -607,7 +651,7 @@ export class ReferenceTracker {
       lastTimestamp: terminal ? 0n : frame.timestamp,
       run: [],
       aliveNs: undefined,
-      observedNonce: frame.nonce,
+      observedNonce: frame.nonce ?? 0n,
       terminalTimestamp: terminal ? frame.timestamp : undefined,
       lastNs: beat.nowNs,
       status: frame.status,
@@ -623,6 +667,8 @@ export class ReferenceTracker {
       held: false,
       firstNs: this.awakeNs(beat.nowNs),
       graceEndNs: -Infinity,
+      unbeaten,
+      saidGoodbye: false,
       ownGraceEndNs: undefined,
       parked: false,
       lane: NO_LANE,
@@ -631,7 +677,27 @@ export class ReferenceTracker {
   }
 }
 
-/** When the grace of a rule is over; while a goodbye runs that is kept for later. */
+/** Another process answers under the pid of the slot. */
+function isAnother(slot: ReferenceSlot, { frame, origin, generation, nowNs }: ReferenceBeat) {
+  if (slot.generation !== undefined || generation !== undefined)
+    return (
+      slot.generation !== undefined && generation !== undefined && slot.generation !== generation
+    );
+  return (
+    slot.origin === origin &&
+    (origin === OPERATOR || origin === NETWORK) &&
+    frame.nonce !== TERMINAL &&
+    slot.lastNonce !== undefined &&
+    frame.nonce <= slot.lastNonce &&
+    age(slot, nowNs) >= slot.lane.thresholdNs
+  );
+}
+
+function wraps({ lastNonce }: ReferenceSlot, { nonce }: ReferenceFrame): boolean {
+  return lastNonce !== undefined && lastNonce >= TERMINAL - WRAP && nonce < WRAP;
+}
+
+/** When the grace of a rule is over; while it owes no beats that is kept for later. */
 function graceEndBy(slot: ReferenceSlot, graceNs: number): number {
   const graceEndNs = graceNs > 0 ? slot.firstNs + graceNs : -Infinity;
   if (slot.ownGraceEndNs === undefined) return graceEndNs;

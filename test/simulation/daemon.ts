@@ -4,7 +4,7 @@ import { NO_PLAN } from "../../src/agents/rules.ts";
 import type { AgentRule } from "../../src/config/config.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
 import { Rematch } from "../../src/daemon/reload/rematch.ts";
-import { policyOf, ruleFinder } from "../../src/daemon/member_rules.ts";
+import { policyOf, ruleFinder, takenNames } from "../../src/daemon/member_rules.ts";
 import { Tick } from "../../src/daemon/tick.ts";
 import { RubbishWatch } from "../../src/listener/rubbish_watch.ts";
 import { AgentRows } from "../../src/metrics/agent_rows.ts";
@@ -201,11 +201,13 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     selfBeats,
     guard,
     reload() {
-      const findRule = ruleFinder([configRule(scenario.rule!)]);
+      const rules = [configRule(scenario.rule!)];
+      const findRule = ruleFinder(rules);
       const monotonicNs = () => world.trueNs;
       const rematch = new Rematch({
         tracker: observer.tracker,
         findRule,
+        taken: takenNames(rules),
         thresholdNs,
         monotonicNs,
       });
@@ -226,6 +228,7 @@ function configRule(rule: ScenarioRule): AgentRule {
   return {
     match: { comm: [SHARED] },
     name: undefined,
+    announce: false,
     thresholdNs,
     thresholdMinNs: undefined,
     thresholdMaxNs: undefined,

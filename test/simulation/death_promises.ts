@@ -5,7 +5,7 @@
 import { exitStatusOf, signalOf } from "../../src/base/wait_status.ts";
 import type { ExpectedReports } from "../../src/agents/expected_agents.ts";
 import type { AgentComplete, AgentMissing } from "../../src/events/expected_members.ts";
-import type { MemberExit, MemberGone } from "../../src/events/member_end.ts";
+import { endedAs, type MemberExit, type MemberGone } from "../../src/events/member_end.ts";
 import type { MemberLate } from "../../src/events/member_late.ts";
 import type { Stall } from "../../src/events/stall.ts";
 import type { EndReports } from "../../src/daemon/end_options.ts";
@@ -120,7 +120,7 @@ export class DeathPromises implements EndReports, ExpectedReports {
     same("promise: gone is reported once", undefined, told.gone);
     same("promise: no end of a stalled member is gone", 0, told.stalls);
     told.gone = gone.reason;
-    this.counts[gone.reason === "ignored" ? "clean" : gone.reason] += 1;
+    this.counts[endedAs(gone.reason)] += 1;
     if (gone.reason === "brief") {
       same("promise: a brief life was not watched", false, told.life.wasWatched);
       same("promise: a brief end is no exit", 0, told.exits);

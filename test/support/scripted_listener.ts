@@ -6,7 +6,8 @@ import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../../src/base/
 import { u64Hi, u64Lo } from "../../src/base/u64.ts";
 import type { AllowList } from "../../src/listener/allow_list.ts";
 import type { Listener, ListenerKind } from "../../src/listener/listener.ts";
-import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { ReceivedBatch, VERDICT_CONTROL, VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { encodeControl } from "../../src/wire/control_datagram.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";
 import { FRAME_WORDS, NONCE_TERMINAL, STATUS_CRITICAL, STATUS_OK } from "../../src/wire/frame.ts";
 
@@ -178,6 +179,28 @@ export function beatOf(pid: number, fields: BeatFields = {}): Datagram {
     words,
     ...(fields.from !== undefined && { from: fields.from }),
   };
+}
+
+export interface GreetingFields extends Omit<BeatFields, "status" | "timestamp" | "payload"> {
+  readonly intervalMs?: number;
+  readonly name?: string;
+}
+
+/** A hello of `pid`. */
+export function helloOf(pid: number, fields: GreetingFields = {}): Datagram {
+  return greetingOf("hello", pid, fields);
+}
+
+/** A bye of `pid`. */
+export function byeOf(pid: number, fields: GreetingFields = {}): Datagram {
+  return greetingOf("bye", pid, fields);
+}
+
+function greetingOf(kind: "hello" | "bye", pid: number, fields: GreetingFields): Datagram {
+  const { nonce = 1, intervalMs = 0, name = "", ...sender } = fields;
+  const bytes = encodeControl({ kind, pid, nonce: BigInt(nonce), intervalMs, name });
+  const words = new Uint32Array(bytes.buffer);
+  return { ...beatOf(pid, { verdict: VERDICT_CONTROL, ...sender }), words };
 }
 
 /** The last beat of a panicking agent. */

@@ -13,6 +13,7 @@ import { sayGoodbye, takeGoodbyeBack } from "../../src/tracker/goodbyes.ts";
 import type { Terms } from "../../src/tracker/terms.ts";
 import type { EvictionPolicy } from "../../src/tracker/eviction.ts";
 import { Tracker } from "../../src/tracker/tracker.ts";
+import { encodeControl } from "../../src/wire/control_datagram.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";
 import { NONCE_TERMINAL, STATUS_CRITICAL, STATUS_OK } from "../../src/wire/frame.ts";
 import { OUTCOMES, type Outcome, type ReferenceCounters } from "../reference/tracker.ts";
@@ -104,6 +105,24 @@ export class Harness {
       options.payload ?? 0,
     );
     const { datagram } = this;
+    datagram.control = 0;
+    datagram.readFrame();
+    this.#send(pid, now, options);
+    return OUTCOMES[this.tracker.record(datagram)]!;
+  }
+
+  /** A hello or a bye of `pid`. */
+  greet(kind: "hello" | "bye", pid: number, nonce: bigint, now: number, options: BeatOptions = {}) {
+    const { datagram } = this;
+    const bytes = encodeControl({ kind, pid, nonce, intervalMs: 0, name: "" });
+    datagram.words = new Uint32Array(bytes.buffer);
+    datagram.readControl();
+    this.#send(pid, now, options);
+    return OUTCOMES[this.tracker.recordControl(datagram)]!;
+  }
+
+  #send(pid: number, now: number, options: BeatOptions): void {
+    const { datagram } = this;
     const { origin = K, uid } = options;
     datagram.nowNs = now;
     this.tracker.table.thresholdNs = options.threshold ?? THRESHOLD;
@@ -113,9 +132,7 @@ export class Harness {
     datagram.generation = options.generation ?? Number.NaN;
     datagram.peerPid = uid === undefined ? 0 : pid;
     datagram.peerUid = uid ?? 0;
-    datagram.readFrame();
     datagram.key = pid;
-    return OUTCOMES[this.tracker.record(datagram)]!;
   }
 
   /** `pid` has these terms from now on, if it is tracked; by default no late and no grace. */

@@ -68,6 +68,18 @@ type Operation =
       readonly graces: readonly [number, number];
       readonly later: number;
     }
+  | {
+      readonly kind: "greet";
+      readonly what: "hello" | "bye";
+      readonly pid: number;
+      readonly nonce: bigint;
+      readonly origin: number;
+      readonly namespaceInode: number | undefined;
+      readonly generation: number | undefined;
+      readonly uid: number | undefined;
+      readonly vouched: "kernel" | "key" | "nobody";
+      readonly threshold: number;
+    }
   | { readonly kind: "pause"; readonly ns: number }
   | { readonly kind: "goodbye"; readonly pid: number; readonly lasts: number }
   | { readonly kind: "stays"; readonly pid: number }
@@ -128,6 +140,21 @@ function operations(world: World): fc.Arbitrary<Operation> {
         vouched: fc.constantFrom("kernel", "kernel", "key", "nobody"),
         threshold,
         later,
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant("greet" as const),
+        what: fc.constantFrom("hello" as const, "hello" as const, "bye" as const),
+        pid,
+        nonce: nonce.map((one) => (one === MAX ? 1n : one)),
+        origin: fc.constantFrom(0, 0, 0, 3),
+        namespaceInode: maybe(0, 10, 10, 10),
+        generation: maybe(5, 5, 5, 6),
+        uid: maybe(0, 1_000, 1_001),
+        vouched: fc.constantFrom("kernel", "kernel", "key", "nobody"),
+        threshold,
       }),
     },
     {
@@ -255,6 +282,7 @@ class Pair {
   #apply(operation: Operation): void {
     const { fast, slow } = this;
     if (operation.kind === "beat") this.#beat(operation);
+    else if (operation.kind === "greet") this.#greet(operation);
     else if (operation.kind === "drain") this.#drain(operation);
     else if (operation.kind === "change") {
       const { pid, threshold: thresholdNs, late, grace: graceNs } = operation;
@@ -326,6 +354,18 @@ class Pair {
     expect(before).toBe(this.slow.slots.findIndex((slot) => slot.pid === pid));
   }
 
+  #greet(operation: Extract<Operation, { kind: "greet" }>): void {
+    const { what, pid, nonce, vouched, threshold, ...sender } = operation;
+    const { origin, namespaceInode, generation, uid } = sender;
+    const known = { origin, namespaceInode, generation, uid };
+    const options = { ...known, vouched: VOUCHED[vouched], threshold };
+    const found = this.fast.greet(what, pid, nonce, this.#now, options);
+    const frame = { pid, nonce, status: 0, timestamp: 0n, payload: 0 };
+    const now = { nowNs: this.#now, thresholdNs: threshold };
+    expect(found).toBe(this.slow.greet(what, { frame, ...now, ...known, vouched }));
+    reached.add(`${what} ${found}`);
+  }
+
   #resize({ more, policy, window }: Extract<Operation, { kind: "capacity" }>): void {
     const { fast, slow } = this;
     const before = slow.capacity;
@@ -344,7 +384,7 @@ class Pair {
     const wanted = this.slow.drain(this.#now, threshold, slotsMax);
     const stalls = wanted.filter((taken) => taken.kind === "stall").map((taken) => taken.pid);
     if (this.slow.lates.length > 0) reached.add("late");
-    const leaving = this.slow.slots.filter(({ ownGraceEndNs }) => ownGraceEndNs !== undefined);
+    const leaving = this.slow.slots.filter(({ saidGoodbye }) => saidGoodbye);
     if (leaving.some(({ latched }) => latched)) reached.add("stalled since goodbye");
     if (this.slow.slots.some(({ parked }) => parked)) reached.add("parked");
     if (threshold === undefined) {
@@ -400,7 +440,9 @@ class Pair {
         held: false,
         firstNs: slots.firstNs[slot]!,
         graceEndNs: slots.graceEndNs[slot]!,
-        ownGraceEndNs: slots.saidGoodbye(slot) ? slots.ownGraceEndNs[slot]! : undefined,
+        unbeaten: !slots.hasBeaten(slot),
+        saidGoodbye: slots.saidGoodbye(slot),
+        ownGraceEndNs: slots.owesNoBeats(slot) ? slots.ownGraceEndNs[slot]! : undefined,
         parked: this.fast.tracker.table.lanes.graces.has(slot),
         lane: wanted.lane,
         acceptedAt: wanted.acceptedAt,
@@ -491,9 +533,19 @@ describe("Tracker agrees with its slow twin", () => {
       "OriginConflict",
       "OutOfOrder",
       "Refreshed",
+      "bye NamespaceConflict",
+      "bye OriginConflict",
+      "bye OutOfOrder",
+      "bye Refreshed",
       "capacityExceeded",
       "evictionScanTruncated",
       "evictions",
+      "hello CapacityExceeded",
+      "hello Inserted",
+      "hello NamespaceConflict",
+      "hello OriginConflict",
+      "hello OutOfOrder",
+      "hello Refreshed",
       "invariantViolations",
       "larger",
       "late",

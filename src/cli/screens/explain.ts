@@ -85,6 +85,8 @@ function goneSentence({ member }: ExplainView, times: Times): string {
       return "gone. It ended badly and was replaced in time.";
     case "clean":
       return `gone. It ended cleanly${at}.`;
+    case "goodbye":
+      return `gone. It said goodbye and ended${at}.`;
     case "unclean":
       return `gone. It ended badly${at}, and was not replaced in time.`;
     case "ignored":

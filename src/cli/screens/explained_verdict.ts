@@ -79,6 +79,8 @@ function goneText({ agent }: ExplainView, verdict: ExplainedVerdict, times: Time
       return end === null
         ? "none: its unit was stopped, which is a clean end"
         : `none: ${endText(end)} is a clean end, not a stall`;
+    case "goodbye":
+      return `none: ${end === null ? "it is gone" : endText(end)}; it had said goodbye, so its end is clean`;
     case "ignored":
       return `none: ${how}; on_exit ignore says that its ends are no alarm`;
     case "brief":

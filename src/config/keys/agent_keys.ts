@@ -7,6 +7,7 @@ import { NO_PLAN } from "../../agents/rules.ts";
 import { AGENT_NAME_PLACEHOLDERS } from "../../base/placeholders.ts";
 import { THRESHOLD_NS_MIN, TRACKER_CAPACITY_MAX } from "../../base/limits.ts";
 import { NS_PER_MS } from "../../base/time.ts";
+import { announce } from "./announce_form.ts";
 import { duration, integer, text, word } from "./forms.ts";
 import { integers } from "./list_forms.ts";
 import { live } from "./key.ts";
@@ -47,6 +48,9 @@ export const AGENT_KEYS = {
   match: live("match", match, "Which members it is for: each glob has to match", { required: true }),
   name: live("name", text(NAME_WANT, isName),
     `Name of the agent, with placeholders ${AGENT_NAME_PLACEHOLDERS.map((one) => `{${one}}`).join(" ")}; else its unit, container, script or command`),
+  announce: live("announce", announce,
+    "Whether its members may name themselves, or globs of the names that they may take",
+    { absent: false }),
   threshold: live("thresholdNs", duration({ minMs: THRESHOLD_NS_MIN / NS_PER_MS,
       zeroWould: "report every member as stalled for ever" }),
     "Silence after which a member has stalled", { computed: "observer.threshold" }),

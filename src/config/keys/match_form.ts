@@ -6,13 +6,13 @@ import { alternatives, hiddenRemark } from "../problems/found.ts";
 import { nearest } from "../problems/suggestion.ts";
 import { type Form, type Item, itemFault, tableOf, valueFault } from "./form.ts";
 
-const GLOBS_MAX = 64;
+export const GLOBS_MAX = 64;
 
 const WANT = 'a table of globs, such as { unit = "worker@*.service", user = "app" }';
 const FIELDS_WANT = `one of ${alternatives(MATCH_FIELDS, "and")}`;
 const LIST_WANT = `a glob or an array of 1 to ${GLOBS_MAX} of them`;
 
-const GLOB: Item<string> = {
+export const GLOB: Item<string> = {
   kind: "string",
   want: 'a glob in a string, such as "worker@*.service"',
   wantInstead: "a glob that something matches",
@@ -85,7 +85,7 @@ function itemOf(field: MatchField): Item<string> {
   return field === "uid" ? UID_GLOB : GLOB;
 }
 
-function globsOf(value: unknown, item: Item<string>, path: Path, faults: Fault[]): string[] {
+export function globsOf(value: unknown, item: Item<string>, path: Path, faults: Fault[]): string[] {
   if (!Array.isArray(value)) {
     const glob = item.parse(value);
     if (glob === undefined) faults.push(itemFault(item, value, path));

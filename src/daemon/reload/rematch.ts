@@ -4,6 +4,7 @@
 import { AGENT_NEW, AGENT_OTHER } from "../../agents/agent_table.ts";
 import { memberTerms } from "../../agents/asked_terms.ts";
 import { type AgentName, type MemberFacts, nameFor } from "../../agents/naming.ts";
+import { announcedName, MemberNames, type TakenNames } from "../../agents/announcing.ts";
 import { type MemberRule, RULE_NONE, type RuleFinder } from "../../agents/rules.ts";
 import { isFixedName } from "../../config/keys/agent_keys.ts";
 import { byLastBeat } from "../../tracker/beat_order.ts";
@@ -20,6 +21,7 @@ interface FixedName {
 interface RematchOptions {
   readonly tracker: Tracker;
   readonly findRule: RuleFinder;
+  readonly taken: TakenNames;
   /** The threshold of a member that no rule takes, and of one that nobody has looked at. */
   readonly thresholdNs: number;
   readonly monotonicNs: () => number;
@@ -37,10 +39,12 @@ export class Rematch {
   readonly #rules: (MemberRule | undefined)[] = [];
   readonly #names: (AgentName | undefined)[] = [];
   readonly #fixedNames = new Map<MemberRule, FixedName>();
+  readonly #memberNames: MemberNames;
   #next = 0;
 
   constructor(options: RematchOptions) {
     this.#options = options;
+    this.#memberNames = new MemberNames(options.tracker.table.agents, options.taken);
   }
 
   /** Goes on for at most `budgetNs`; true if it has been past every member. */
@@ -102,6 +106,9 @@ export class Rematch {
 
   /** Members of a rule whose name has no placeholders share one. */
   #nameFor(facts: MemberFacts, rule: MemberRule | undefined): AgentName {
+    const isAnnounced =
+      (facts.announced ?? "") !== "" && this.#memberNames.refusalOf(facts, rule) === undefined;
+    if (isAnnounced) return announcedName(facts, rule);
     if (rule?.name === undefined || !isFixedName(rule.name)) return nameFor(facts, rule);
     const { uid, user } = facts;
     const known = this.#fixedNames.get(rule);

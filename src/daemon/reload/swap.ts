@@ -6,7 +6,7 @@ import { shortestThresholdNs } from "../../config/shortest_threshold.ts";
 import { SecureUdpListener } from "../../listener/secure_udp.ts";
 import type { PreparedDoors } from "../door_change.ts";
 import type { FilePlaces } from "../live_config.ts";
-import { expectedAgents, reservedNames, ruleFinder } from "../member_rules.ts";
+import { expectedAgents, reservedNames, ruleFinder, takenNames } from "../member_rules.ts";
 import { monotonicNs } from "../monotonic.ts";
 import { guardSettings } from "../guard_reports.ts";
 import { type Parts, pauseGapNs } from "../parts.ts";
@@ -39,6 +39,7 @@ export class Swap {
     this.#rematch = new Rematch({
       tracker: options.parts.observer.tracker,
       findRule: ruleFinder(next.agents),
+      taken: takenNames(next.agents),
       thresholdNs: next.observer.thresholdNs,
       monotonicNs,
     });
@@ -67,7 +68,7 @@ export class Swap {
     const names = reservedNames(next.agents);
     live.replace(next, () => Promise.resolve(this.#places), nowNs);
     observer.tracker.table.agents.reserveAnew(names);
-    identification.changeRules(ruleFinder(next.agents));
+    identification.changeRules(ruleFinder(next.agents), takenNames(next.agents));
     observer.tracker.table.takenRules.clear();
     this.#rematch.swap(nowNs, (agent, facts) => identification.renamed(agent, facts));
     expected.change(expectedAgents(next.agents), nowNs);

@@ -17,6 +17,7 @@ import "../side_by_side/explain.test.ts";
 import "../side_by_side/export.test.ts";
 import "../side_by_side/files.test.ts";
 import "../side_by_side/follows_exec.test.ts";
+import "../side_by_side/greetings.test.ts";
 import "../side_by_side/inherited.test.ts";
 import "../side_by_side/last_good.test.ts";
 import "../side_by_side/late_and_grace.test.ts";
