@@ -3,10 +3,13 @@
 // that compute more are in slow/side_by_side.slow.ts.
 import "./side_by_side/allow_lists.test.ts";
 import "./side_by_side/contract.test.ts";
+import "./side_by_side/control.test.ts";
 import "./side_by_side/ended_agent.test.ts";
 import "./side_by_side/http_clients.test.ts";
 import "./side_by_side/lifecycle.test.ts";
 import "./side_by_side/names.test.ts";
+import "./side_by_side/observer_paused.test.ts";
 import "./side_by_side/pid_reuse.test.ts";
 import "./side_by_side/recovery.test.ts";
+import "./side_by_side/status_watch.test.ts";
 import "./side_by_side/two_sources.test.ts";

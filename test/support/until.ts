@@ -1,7 +1,10 @@
 // Waiting for a condition of the real world: it is checked every few milliseconds, and a wait that
 // takes too long says what it waited for. Nothing here waits for time to pass.
 
-const LOOK_MS = 4;
+/** Looks cost, and those who wait long may learn of it a little later. */
+const LOOK_MS_MIN = 4;
+const LOOK_MS_MAX = 32;
+const LOOKS_PER_WAIT = 16;
 const PATIENCE_MS = 30_000;
 
 /** Resolves when `happened` holds; throws after `msMax`, naming `what`. */
@@ -10,9 +13,11 @@ export async function until(
   happened: () => boolean | Promise<boolean>,
   msMax: number = PATIENCE_MS,
 ): Promise<void> {
-  const endMs = performance.now() + msMax;
+  const beganMs = performance.now();
   while (!(await happened())) {
-    if (performance.now() > endMs) throw new Error(`waited ${msMax} ms in vain for ${what}`);
-    await Bun.sleep(LOOK_MS);
+    const waitedMs = performance.now() - beganMs;
+    if (waitedMs > msMax) throw new Error(`waited ${msMax} ms in vain for ${what}`);
+    const lookMs = waitedMs / LOOKS_PER_WAIT;
+    await Bun.sleep(Math.min(Math.max(lookMs, LOOK_MS_MIN), LOOK_MS_MAX));
   }
 }

@@ -2,15 +2,15 @@
 // reader, as a stranger, and of a daemon that is down or stopped.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, statSync } from "node:fs";
-import { connect } from "../../src/client/mod.ts";
-import { RawClient } from "../http/raw_client.ts";
-import { type CommandResult, runCommand } from "../support/command.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { NO_OTHER_USERS } from "../support/other_users.ts";
-import { PROGRAM } from "../support/program.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { connect } from "../../../src/client/mod.ts";
+import { RawClient } from "../../http/raw_client.ts";
+import { type CommandResult, runCommand } from "../../support/command.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { NO_OTHER_USERS } from "../../support/other_users.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -42,7 +42,7 @@ function openDaemon(extra = ""): Promise<DaemonProcess> {
   return DaemonProcess.start({ config: `${CONFIG}${extra}`, metrics: false });
 }
 
-describe("varta-watch status", () => {
+describe.concurrent("varta-watch status", () => {
   test("prints the answer of the daemon, which is beside its first socket by default", async () => {
     await using daemon = await openDaemon();
     const path = daemon.path("control.sock");
@@ -109,7 +109,8 @@ describe("varta-watch status", () => {
     await using daemon = await openDaemon();
     daemon.signal("SIGSTOP");
     try {
-      const { stderr, exitCode } = await status(daemon.path("control.sock"));
+      const argv = [...PROGRAM, "status", "--control", daemon.path("control.sock")];
+      const { stderr, exitCode } = await runCommand(argv, { isAskedOnce: true });
       expect(stderr).toBe(
         `varta-watch: error: the daemon (pid ${daemon.pid}) did not answer within 2s\nvarta-watch: hint: it is stopped (state T): kill -CONT ${daemon.pid}\n`,
       );
@@ -136,7 +137,7 @@ describe("varta-watch status", () => {
   );
 });
 
-describe("the control socket", () => {
+describe.concurrent("the control socket", () => {
   test("of another daemon is left alone: by default with a warning, by name with an error", async () => {
     await using first = await openDaemon();
     const path = first.path("control.sock");

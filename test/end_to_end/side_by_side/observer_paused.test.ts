@@ -1,13 +1,13 @@
 // A daemon that is stopped with its agents beating on: no agent is blamed for a silence that the
 // daemon could not hear, and the one that died meanwhile is reported (spec 12 section 8).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { sampleAt } from "../metrics/page.ts";
-import { Crew, crewProgram, NEEDS_CREW } from "../support/crew.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { pidOf } from "../support/log_lines.ts";
-import { unlessMachinePauses } from "../support/pauses.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { sampleAt } from "../../metrics/page.ts";
+import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { pidOf } from "../../support/log_lines.ts";
+import { unlessMachinePauses } from "../../support/pauses.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);

@@ -1,12 +1,12 @@
 // `status --watch` on a real terminal, and what SIGUSR1 and a stopped daemon say of themselves.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { connect } from "../../src/client/mod.ts";
-import type { StatusView } from "../../src/view/status_view.ts";
-import { runCommand } from "../support/command.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { PROGRAM } from "../support/program.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { connect } from "../../../src/client/mod.ts";
+import type { StatusView } from "../../../src/view/status_view.ts";
+import { runCommand } from "../../support/command.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
