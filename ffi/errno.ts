@@ -2,7 +2,7 @@
 // Wrappers in this folder return -errno on failure, read in the same function as the failing call;
 // nothing else may run in between.
 import { toArrayBuffer } from "bun:ffi";
-import { getSystemErrorMap } from "node:util";
+import { systemErrorName, systemErrorText } from "../src/base/system_errors.ts";
 import { errnoAddress } from "./libc.ts";
 
 // One view for the life of the thread: 130 million failing calls under garbage collection read it
@@ -41,16 +41,7 @@ export function check(result: number, what: string): number {
 }
 
 /** "EAGAIN"; "errno 4711" if the platform does not name it. */
-export function errnoName(errnoNumber: number): string {
-  return entry(errnoNumber)?.[0] ?? `errno ${errnoNumber}`;
-}
+export const errnoName: (errnoNumber: number) => string = systemErrorName;
 
 /** "EAGAIN (resource temporarily unavailable)". */
-export function errnoText(errnoNumber: number): string {
-  const found = entry(errnoNumber);
-  return found ? `${found[0]} (${found[1]})` : `errno ${errnoNumber}`;
-}
-
-function entry(errnoNumber: number): readonly [string, string] | undefined {
-  return getSystemErrorMap().get(-errnoNumber);
-}
+export const errnoText: (errnoNumber: number) => string = systemErrorText;

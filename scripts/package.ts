@@ -1,16 +1,17 @@
-// `npm run package`: Debian and RPM packages of both architectures in dist/, and their checksums.
-// It checks for the tools that it needs, then builds the executables, then the packages. `--deb`
-// and `--rpm` make one format alone, `--host-only` this machine's architecture alone, which
-// downloads nothing. They are the same bytes for the same commit: SOURCE_DATE_EPOCH, or else the
-// time of the commit, is the time of everything inside. For tests: `--no-build` takes the
-// executables that are in dist/, `--fast` compresses badly, `--release` and `--config` make the
-// second package of an upgrade.
+// `npm run package`: Debian and RPM packages of both architectures in dist/, the tarball of the
+// JavaScript client, and their checksums. It checks for the tools that it needs, then builds the
+// executables, then the packages. `--deb`, `--rpm` and `--client` make what they name alone,
+// `--host-only` what is for this machine's architecture, which downloads nothing. They are the same
+// bytes for the same commit: SOURCE_DATE_EPOCH, or else the time of the commit, is the time of
+// everything inside. For tests: `--no-build` takes the executables that are in dist/, `--fast`
+// compresses badly, `--release` and `--config` make the second package of an upgrade.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { checkBinary, checkBytes } from "./binary/check.ts";
 import { HOST_NAME, packageVersion, ROOT } from "./binary/target.ts";
+import { packClient, writeClientPackage } from "./package/client.ts";
 import { buildDeb } from "./package/deb.ts";
 import { buildRpm } from "./package/rpm.ts";
 import {
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     out: { type: "string", default: join(ROOT, "dist") },
     deb: { type: "boolean", default: false },
     rpm: { type: "boolean", default: false },
+    client: { type: "boolean", default: false },
     "host-only": { type: "boolean", default: false },
     "no-build": { type: "boolean", default: false },
     release: { type: "string", default: "1" },
@@ -45,21 +47,38 @@ try {
 
 async function main(): Promise<void> {
   const formats = (["deb", "rpm"] as const).filter((format) => values[format]);
-  const wanted: readonly PackageFormat[] = formats.length > 0 ? formats : ["deb", "rpm"];
+  const isAll = formats.length === 0 && !values.client;
+  const wanted: readonly PackageFormat[] = isAll ? ["deb", "rpm"] : formats;
   const problem = toolProblem(wanted);
   if (problem !== undefined) throw new Error(problem);
-  const epochSeconds = epoch();
-  if (!values["no-build"]) await buildExecutables();
   mkdirSync(out, { recursive: true });
-  for (const architecture of ARCHITECTURES) {
-    if (values["host-only"] && architecture.target !== HOST_NAME) continue;
-    for (const format of wanted) await buildPackage(format, architecture, epochSeconds);
-  }
-  const isOurs = /\.(deb|rpm)$|^varta-watch-linux-/;
+  if (isAll || values.client) await buildClient();
+  if (wanted.length > 0) await buildPackages(wanted);
+  const isOurs = /\.(deb|rpm|tgz)$|^varta-watch-linux-/;
   writeChecksums(
     out,
     readdirSync(out).filter((name) => isOurs.test(name)),
   );
+}
+
+async function buildClient(): Promise<void> {
+  const work = mkdtempSync(join(tmpdir(), "varta-package-"));
+  try {
+    const directory = join(work, "client");
+    await writeClientPackage(directory);
+    console.log(packClient(directory, out));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function buildPackages(wanted: readonly PackageFormat[]): Promise<void> {
+  const epochSeconds = epoch();
+  if (!values["no-build"]) await buildExecutables();
+  for (const architecture of ARCHITECTURES) {
+    if (values["host-only"] && architecture.target !== HOST_NAME) continue;
+    for (const format of wanted) await buildPackage(format, architecture, epochSeconds);
+  }
 }
 
 async function buildExecutables(): Promise<void> {

@@ -1,8 +1,9 @@
 // `npm run release -- VERSION`: all of a release that a machine can do (docs/releasing.md). It
 // checks whether VERSION can be released from this checkout, puts version and date where they stand
-// and commits that, builds the executables and the packages, and leaves them in dist/VERSION with a
-// bill of materials and checksums. Tag, signature and publication are a person's; the last lines
-// say how. Run again after a failure it goes on from the commit.
+// and commits that, builds the executables, the packages and the tarball of the JavaScript client,
+// and leaves them in dist/VERSION with a bill of materials and checksums. Tag, signature and
+// publication are a person's; the last lines say how. Run again after a failure it goes on from the
+// commit.
 //
 // `--dry-run` does the same in a temporary copy and removes it; VERSION is then by default the next
 // one, changes need not be committed, and packages that cannot be made for want of a tool are left
@@ -116,15 +117,8 @@ function build({ root, version, formats, out, epochSeconds }: Build): void {
     run([process.execPath, script, ...more], root, environment);
   bun("scripts/build.ts", ...words.filter((word) => word === "--host-only"));
   mkdirSync(out, { recursive: true });
-  if (formats.length > 0)
-    bun(
-      "scripts/package.ts",
-      "--no-build",
-      "--out",
-      out,
-      ...words,
-      ...(values.fast ? ["--fast"] : []),
-    );
+  const fast = values.fast ? ["--fast"] : [];
+  bun("scripts/package.ts", "--client", "--no-build", "--out", out, ...words, ...fast);
   const dist = join(root, "dist");
   const executables = readdirSync(dist).filter((name) => /^varta-watch-linux-\w+$/.test(name));
   for (const name of executables) copyFileSync(join(dist, name), join(out, name));

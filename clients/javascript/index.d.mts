@@ -1,44 +1,109 @@
+// The types of the package, for import and for require. A test holds them to the code.
+
+/** What an agent may say of itself. */
 export type AgentStatus = "ok" | "degraded" | "critical";
 
-/** What became of a beat: "sent" = the runtime took it. */
-export interface Outcome {
-  readonly kind: "sent" | "dropped" | "failed";
-  readonly reason: string;
-  /** One sentence for a log. */
-  readonly text: string;
-}
+/** What became of a beat. */
+export type BeatResult =
+  | { readonly kind: "sent"; readonly reason: ""; readonly text: string }
+  | {
+      /** It passes by itself. */
+      readonly kind: "dropped";
+      readonly reason: "queue_full" | "no_observer" | "connecting" | "closed";
+      readonly text: string;
+    }
+  | {
+      /** Something has to be changed. */
+      readonly kind: "failed";
+      readonly reason: string;
+      readonly text: string;
+    };
 
+/** Whether to beat, or with which status. */
 export type IsAlive = () => boolean | AgentStatus | Promise<boolean | AgentStatus>;
 
-export interface Client {
-  readonly beat: (status?: AgentStatus, payload?: number) => Outcome;
-  readonly counters: Readonly<Record<"sent" | "dropped" | "failed" | "connects", number>>;
-  readonly isClosed: boolean;
-  crashBeat(payload?: number): Outcome;
-  every(intervalMs: number, isAlive?: IsAlive): { stop(): void };
-  wrap<Args extends unknown[], Result>(work: (...args: Args) => Result): (...args: Args) => Result;
+export interface Repeat {
+  stop(): void;
+}
+
+export interface ClientCounters {
+  readonly sent: number;
+  /** Of every reason. */
+  readonly dropped: number;
+  readonly queueFull: number;
+  readonly noObserver: number;
+  readonly failed: number;
+  readonly connects: number;
+}
+
+/** The calls that a client and its fake have in common. */
+interface Agent {
+  /**
+   * One beat. It never blocks and never throws; a beat that was not sent is not queued. `payload`
+   * is an integer in 0..4294967295. Bound: `setInterval(client.beat, 1000)` works.
+   */
+  readonly beat: (status?: AgentStatus, payload?: number) => BeatResult;
+  /** Says that this process is about to die. */
+  crashBeat(payload?: number): BeatResult;
+  /** Beats at once and each `intervalMs` while `isAlive()` is true or says a status. */
+  every(intervalMs: number, isAlive?: IsAlive): Repeat;
+  /** `work` with a beat after each call that did not fail. */
+  wrap<This, Args extends unknown[], Result>(
+    work: (this: This, ...args: Args) => Result,
+  ): (this: This, ...args: Args) => Result;
+  /** An uncaught error sends a crash beat; the process then dies as it would have. */
   installCrashBeat(): void;
+  readonly isClosed: boolean;
+  /** Later beats are dropped with reason "closed". */
   close(): void;
 }
 
-export function connect(path?: string): Client;
-export function connectUdp(to: { host: string; port: number }): Client;
-export function connectSecureUdp(to: {
-  host: string;
-  port: number;
-  key?: string | Uint8Array;
-  masterKey?: string | Uint8Array;
-}): Client;
+export interface Client extends Agent {
+  /** Path of the observer's socket, or HOST:PORT. */
+  readonly endpoint: string;
+  readonly counters: ClientCounters;
+  readonly pid: number;
+  readonly nextNonce: bigint;
+}
 
-export class FakeClient implements Client {
+export interface ConnectOptions {
+  /** Least milliseconds between two attempts to connect; default 100. */
+  readonly reconnectMs?: number;
+  /** Warn of causes for which beats were not sent; on by default. */
+  readonly warn?: boolean;
+}
+
+export interface UdpOptions extends ConnectOptions {
+  /** An IP address: a name is not looked up. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One of two keys, 32 bytes or 64 hex digits. */
+export interface SecureUdpOptions extends UdpOptions {
+  readonly key?: Uint8Array | string;
+  readonly masterKey?: Uint8Array | string;
+}
+
+/** The client of a listener of this machine, by default the one at VARTA_STREAM. */
+export function connect(path?: string, options?: ConnectOptions): Client;
+/** The client of a plain `udp` listener: any sender can forge such beats. */
+export function connectUdp(options: UdpOptions): Client;
+/** The client of a `secure-udp` listener. */
+export function connectSecureUdp(options: SecureUdpOptions): Client;
+
+/** For unit tests: keeps what was beaten. */
+export class FakeClient implements Agent {
   readonly beats: { status: AgentStatus; payload: number }[];
   readonly crashes: number[];
-  readonly beat: (status?: AgentStatus, payload?: number) => Outcome;
-  readonly counters: Readonly<Record<"sent" | "dropped" | "failed" | "connects", number>>;
-  readonly isClosed: boolean;
-  crashBeat(payload?: number): Outcome;
-  every(intervalMs: number, isAlive?: IsAlive): { stop(): void };
-  wrap<Args extends unknown[], Result>(work: (...args: Args) => Result): (...args: Args) => Result;
+  result: BeatResult;
+  isClosed: boolean;
+  readonly beat: (status?: AgentStatus, payload?: number) => BeatResult;
+  crashBeat(payload?: number): BeatResult;
+  every(intervalMs: number, isAlive?: IsAlive): Repeat;
+  wrap<This, Args extends unknown[], Result>(
+    work: (this: This, ...args: Args) => Result,
+  ): (this: This, ...args: Args) => Result;
   installCrashBeat(): void;
   close(): void;
 }

@@ -70,8 +70,7 @@ function adviseAfterSuccess(pid: number, count: number, isUdp: boolean): void {
 function resultLine(client: Client, nonce: bigint, result: BeatResult): string {
   const beat = `nonce ${nonce} pid ${client.pid} to ${client.endpoint}`;
   if (result.kind === "sent") return `sent ${beat}\n`;
-  const why = result.kind === "dropped" ? result.reason : result.code;
-  return `not sent ${beat}: ${why}\n`;
+  return `not sent ${beat}: ${result.reason}\n`;
 }
 
 async function wait(ms: number): Promise<void> {

@@ -33,8 +33,8 @@ function udpFailure(endpoint: string, result: BeatResult): BeatFailure {
 function unixFailure(path: string, result: BeatResult): BeatFailure {
   if (result.kind === "dropped")
     return result.reason === "no_observer" ? noObserver(path) : queueFull(path);
-  if (result.kind === "failed" && result.code === "EACCES") return accessDenied(path);
-  if (result.kind === "failed" && result.code === "EPROTOTYPE")
+  if (result.kind === "failed" && result.reason === "EACCES") return accessDenied(path);
+  if (result.kind === "failed" && result.reason === "EPROTOTYPE")
     return {
       error: `cannot send beat to ${path}: it is a socket of another type`,
       hint: "want the path of a [[listener]], not that of a metrics socket",

@@ -2,13 +2,8 @@
 // a key file. Key files are judged as the daemon judges its own.
 import { statSync } from "node:fs";
 import { effectiveUid } from "../../ffi/process.ts";
-import {
-  type Client,
-  connect,
-  connectSecureUdp,
-  connectSecureUdpWithMaster,
-  connectUdp,
-} from "../client/mod.ts";
+import { type Client, connect, connectSecureUdp, connectUdp } from "../client/mod.ts";
+import { defaultSocket } from "../config/runtime_directory.ts";
 import { parseListen } from "../config/keys/address.ts";
 import { readKeyFiles } from "../secrets/key_file.ts";
 import { type Invocation, ownText } from "./invocation.ts";
@@ -21,8 +16,8 @@ type BeatTarget =
   | { readonly ok: true; readonly client: Client }
   | { readonly ok: false; readonly error: string; readonly hint: string; readonly exit: number };
 
-/** The command may well beat faster than a client should look for an observer. */
-const OPTIONS = { reconnectMs: 0 } as const;
+/** The command may beat faster than a client should look for an observer; it says why itself. */
+const OPTIONS = { reconnectMs: 0, warn: false } as const;
 
 export function beatTarget(invocation: Invocation): BeatTarget {
   const socket = ownText(invocation, "socket");
@@ -33,7 +28,8 @@ export function beatTarget(invocation: Invocation): BeatTarget {
   if (udp === undefined) {
     if (keyFile !== undefined || masterKeyFile !== undefined)
       return wrongUse(`found ${keyOption} without --udp; want --udp IP:PORT beside it`);
-    return { ok: true, client: connect(socket, OPTIONS) };
+    const path = socket ?? defaultSocket(effectiveUid(), process.env).path;
+    return { ok: true, client: connect(path, OPTIONS) };
   }
   if (socket !== undefined) return wrongUse("found --socket and --udp; want one of them");
   if (keyFile !== undefined && masterKeyFile !== undefined)
@@ -70,9 +66,8 @@ function sealedTarget(
       exit: EXIT_KEY_FILE,
     };
   const { shared, master } = read.keys;
-  const client = isMaster
-    ? connectSecureUdpWithMaster({ ...to, masterKey: master! })
-    : connectSecureUdp({ ...to, key: shared[0]! });
+  const key = isMaster ? { masterKey: master! } : { key: shared[0]! };
+  const client = connectSecureUdp({ ...to, ...key });
   for (const key of [...shared, master]) key?.fill(0);
   return { ok: true, client };
 }

@@ -1,8 +1,5 @@
 // What a client asks the system: which process this is, and what time it is. An interface, so that
 // a test can be a forked child or a machine that has been up for a thousand years.
-import { CLOCK_MONOTONIC } from "../../ffi/constants.ts";
-import { clockNanoseconds, clockSeconds, readClock } from "../../ffi/clock.ts";
-import { currentPid } from "../../ffi/process.ts";
 
 export interface AgentSystem {
   /** Pid of this process, never cached. */
@@ -14,15 +11,4 @@ export interface AgentSystem {
   readClock(): number;
   seconds(): number;
   nanoseconds(): number;
-}
-
-export const agentSystem: AgentSystem = {
-  pid: currentPid,
-  readClock: readMonotonic,
-  seconds: clockSeconds,
-  nanoseconds: clockNanoseconds,
-};
-
-function readMonotonic(): number {
-  return readClock(CLOCK_MONOTONIC);
 }

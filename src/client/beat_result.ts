@@ -1,7 +1,5 @@
 // What became of a beat, as constants: the send path returns one of them and allocates nothing.
 // Only the first failure with a given error number makes a new one.
-import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
-import { assert } from "../base/assert.ts";
 import {
   EAGAIN,
   ECONNREFUSED,
@@ -9,17 +7,21 @@ import {
   ENOBUFS,
   ENOENT,
   ENOTCONN,
+  EPIPE,
 } from "../../ffi/constants.ts";
-import { errnoName, errnoText } from "../../ffi/errno.ts";
+import { assert } from "../base/assert.ts";
+import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
+import { systemErrorName, systemErrorText } from "../base/system_errors.ts";
 
 export type BeatResult = Sent | Dropped | Failed;
 
 /**
- * The kernel took the datagram: it waits in the observer's queue, or is on its way there by UDP.
- * The observer itself never answers.
+ * The kernel took the datagram (in Node and Deno the runtime did): it waits in the observer's
+ * queue, or is on its way there by UDP. The observer itself never answers.
  */
 export interface Sent {
   readonly kind: "sent";
+  readonly reason: "";
   /** One sentence for a log, without a full stop. */
   readonly text: string;
 }
@@ -28,11 +30,11 @@ export interface Sent {
  * Not sent, for a reason that passes by itself; the next beat carries the same nonce. "queue_full":
  * the observer has not read its queue yet, or the network does not keep up. "no_observer": no
  * process listens there; by UDP a machine says so only about an earlier beat, and not every machine
- * does.
+ * does. "connecting": the runtime connects in its own time, and is at it.
  */
 export interface Dropped {
   readonly kind: "dropped";
-  readonly reason: "queue_full" | "no_observer";
+  readonly reason: "queue_full" | "no_observer" | "connecting" | "closed";
   readonly text: string;
 }
 
@@ -41,26 +43,22 @@ export interface Failed {
   readonly kind: "failed";
   /**
    * The C name of the system error, such as "EACCES", or what was wrong with the call:
-   * "bad_status", "bad_payload", "bad_path", "bad_address", "bad_key", "reserved_pid" (pid 1 of a
-   * container, over a network), "closed".
+   * "bad_status", "bad_payload", "bad_path", "bad_address", "bad_key", "no_stream" (a
+   * runtime without Unix datagrams), "reserved_pid" (pid 1 of a container, over a network).
    */
-  readonly code: string;
+  readonly reason: string;
   readonly text: string;
 }
 
-export const SENT: Sent = Object.freeze({ kind: "sent", text: "Beat sent" });
+export const SENT: Sent = Object.freeze({ kind: "sent", reason: "", text: "Beat sent" });
 
-const QUEUE_FULL: Dropped = Object.freeze({
-  kind: "dropped",
-  reason: "queue_full",
-  text: "Beat dropped: the queue to the observer is full",
-});
-
-export const NO_OBSERVER: Dropped = Object.freeze({
-  kind: "dropped",
-  reason: "no_observer",
-  text: "Beat dropped: no observer listens there",
-});
+const QUEUE_FULL = dropped("queue_full", "the queue to the observer is full");
+export const NO_OBSERVER: Dropped = dropped("no_observer", "no observer listens there");
+export const CONNECTING: Dropped = dropped(
+  "connecting",
+  "the connection to the observer is being made",
+);
+export const CLOSED: Dropped = dropped("closed", "the client was closed");
 
 export const BAD_STATUS = failed(
   "bad_status",
@@ -86,7 +84,10 @@ export const RESERVED_PID = failed(
   "reserved_pid",
   "cannot send beat: pid 1 is reserved over a network: start the program under an init (docker run --init), so that it gets another pid",
 );
-export const CLOSED = failed("closed", "cannot send beat: the client was closed");
+export const NO_STREAM = failed(
+  "no_stream",
+  "cannot send beat: this runtime has no Unix datagrams: set VARTA_STREAM to the path of a unix-stream listener",
+);
 
 const systemFailures = new Map<number, Failed>();
 
@@ -94,24 +95,33 @@ const systemFailures = new Map<number, Failed>();
 export function resultOfErrno(errnoNumber: number): BeatResult {
   assert(errnoNumber > 0, "an error number is positive");
   if (errnoNumber === EAGAIN || errnoNumber === ENOBUFS) return QUEUE_FULL;
-  if (isPeerGone(errnoNumber)) return NO_OBSERVER;
+  if (PEER_IS_GONE.has(errnoNumber)) return NO_OBSERVER;
   const known = systemFailures.get(errnoNumber);
   if (known !== undefined) return known;
-  const text = `cannot send beat: ${errnoText(errnoNumber)}`;
-  const made = failed(errnoName(errnoNumber), text);
+  const text = `cannot send beat: ${systemErrorText(errnoNumber)}`;
+  const made = failed(systemErrorName(errnoNumber), text);
   systemFailures.set(errnoNumber, made);
   return made;
 }
 
-function isPeerGone(errnoNumber: number): boolean {
-  return (
-    errnoNumber === ECONNREFUSED ||
-    errnoNumber === ENOENT ||
-    errnoNumber === ENOTCONN ||
-    errnoNumber === ECONNRESET
-  );
+/** For an error that nobody expected: it must not become one of the host. */
+export function resultOfError(error: unknown): Failed {
+  const name = error instanceof Error ? error.name : "error";
+  return failed(name, `cannot send beat: ${String(error)}`);
 }
 
-function failed(code: string, text: string): Failed {
-  return Object.freeze({ kind: "failed", code, text });
+const PEER_IS_GONE: ReadonlySet<number> = new Set([
+  ECONNREFUSED,
+  ENOENT,
+  ENOTCONN,
+  ECONNRESET,
+  EPIPE,
+]);
+
+function dropped(reason: Dropped["reason"], text: string): Dropped {
+  return Object.freeze({ kind: "dropped", reason, text: `Beat dropped: ${text}` });
+}
+
+function failed(reason: string, text: string): Failed {
+  return Object.freeze({ kind: "failed", reason, text });
 }

@@ -1,51 +1,47 @@
-// The agent's end of the socket: one connected datagram socket, one frame, one nonce stream
-// (spec 01 sections 3 and 8). It lives in other people's programs, so it never blocks, never throws
+// The agent's end of the socket: one line to the observer, one frame, one nonce stream (spec 01
+// sections 3 and 8, spec 21). It lives in other people's programs, so it never blocks, never throws
 // after it was made, starts no timer and allocates nothing per plain beat. It reconnects on the
 // caller's own beat, at most once per `reconnectMs`.
-import { EAGAIN, ECONNREFUSED, ENOBUFS, ENOTSOCK, SOCK_DGRAM } from "../../ffi/constants.ts";
-import {
-  close,
-  connect as connectSocket,
-  openSocket,
-  type SocketAddress,
-  send,
-} from "../../ffi/socket.ts";
+import { EAGAIN, ECONNREFUSED, EINPROGRESS, ENOBUFS } from "../../ffi/constants.ts";
 import { FRAME_BYTES } from "../base/limits.ts";
 import { U32_MAX, u64FromPair } from "../base/u64.ts";
 import { encodeFrame } from "../wire/encode.ts";
-import {
-  PID_INIT,
-  PID_MIN,
-  type Status,
-  STATUS_CRITICAL,
-  STATUS_DEGRADED,
-  STATUS_OK,
-} from "../wire/frame.ts";
+import { PID_INIT, PID_MIN, STATUS_CRITICAL, STATUS_DEGRADED, STATUS_OK } from "../wire/frame.ts";
 import type { AgentSystem } from "./agent_system.ts";
 import {
   BAD_PAYLOAD,
   BAD_STATUS,
   type BeatResult,
   CLOSED,
+  CONNECTING,
   NO_OBSERVER,
   RESERVED_PID,
   resultOfErrno,
+  resultOfError,
   SENT,
 } from "./beat_result.ts";
 import type { BeatStream } from "./beat_stream.ts";
+import { Complaints } from "./complaints.ts";
 import { installCrashBeat, removeCrashBeat } from "./crash_beat.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { Line, OpenLine } from "./platform.ts";
+import {
+  type AgentStatus,
+  beatAfter,
+  type Beating,
+  type IsAlive,
+  type Repeat,
+  repeatBeat,
+} from "./repeat.ts";
 import type { SecureSession } from "./secure_session.ts";
 
-/** What an agent may say of itself; only the observer says "stall". */
-export type AgentStatus = Exclude<Status, "stall">;
-
 /**
- * How often each result was returned since the client was made, and how often its socket was
- * connected.
+ * How often each result was returned since the client was made, and how often it was connected.
+ * `dropped` is every kind of it.
  */
 export interface ClientCounters {
   readonly sent: number;
+  readonly dropped: number;
   readonly queueFull: number;
   readonly noObserver: number;
   readonly failed: number;
@@ -57,11 +53,15 @@ interface ClientParts {
   readonly system: AgentSystem;
   /** Seals the frames; undefined = they go as they are. The client wipes it. */
   readonly session?: SecureSession | undefined;
-  /** Least time between two attempts to connect. */
+  /** Least time between two attempts to connect; up to half as much again is added. */
   readonly reconnectMs: number;
+  /** 0 to 1, so that a thousand clients do not come back in the same millisecond. */
+  readonly random?: () => number;
+  /** Warn of beats that were not sent. */
+  readonly warn?: boolean;
 }
 
-export class Client {
+export class Client implements Beating {
   /** Where the beats go: the path of the observer's socket, or HOST:PORT. */
   readonly endpoint: string;
   /**
@@ -74,19 +74,30 @@ export class Client {
    * `setInterval(client.beat, 1000)` works.
    */
   readonly beat: (status?: AgentStatus, payload?: number) => BeatResult;
-  readonly #counters = { sent: 0, queueFull: 0, noObserver: 0, failed: 0, connects: 0 };
+  readonly #counters = {
+    sent: 0,
+    dropped: 0,
+    queueFull: 0,
+    noObserver: 0,
+    failed: 0,
+    connects: 0,
+  };
   readonly #stream: BeatStream;
   readonly #session: SecureSession | undefined;
   readonly #system: AgentSystem;
   readonly #reconnectMs: number;
+  readonly #random: () => number;
+  readonly #complaints: Complaints | undefined;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
   readonly #to: Endpoint;
-  #fd = -1;
+  #line: Line | undefined;
   #pid = 0;
-  #triedAtMs = Number.NEGATIVE_INFINITY;
-  /** Why there is no socket. */
+  #retryAtMs = Number.NEGATIVE_INFINITY;
+  /** Why there is no line. */
   #unconnected: BeatResult = NO_OBSERVER;
+  /** How the line before this one ended, until this one is connected. */
+  #ended: BeatResult = CONNECTING;
   #closed = false;
 
   constructor(endpoint: Endpoint, parts: ClientParts) {
@@ -96,14 +107,16 @@ export class Client {
     this.#session = parts.session;
     this.#system = parts.system;
     this.#reconnectMs = parts.reconnectMs;
+    this.#random = parts.random ?? Math.random;
+    this.#complaints = parts.warn === true ? new Complaints(endpoint.name) : undefined;
     const frame = new ArrayBuffer(FRAME_BYTES);
     this.#words = new Uint32Array(frame);
     this.#bytes = new Uint8Array(frame);
     this.beat = this.#beat.bind(this);
-    const { address } = endpoint;
-    if (address === null) return;
+    if (endpoint.open === null) return;
+    // So that the first beat finds a connection.
     this.#enter(this.#system.pid());
-    if (this.#mayConnect(this.#readClock())) this.#connect(address);
+    this.#reach(endpoint.open, this.#readClock());
   }
 
   /** Live counters: the same object at every call. */
@@ -129,8 +142,24 @@ export class Client {
   crashBeat(payload = 0): BeatResult {
     if (!isU32(payload)) return this.#count(BAD_PAYLOAD);
     // The last chance: it does not wait for its turn to connect.
-    this.#triedAtMs = Number.NEGATIVE_INFINITY;
-    return this.#count(this.#emit(STATUS_CRITICAL, payload, true));
+    this.#retryAtMs = Number.NEGATIVE_INFINITY;
+    return this.#count(this.#emitted(STATUS_CRITICAL, payload, true));
+  }
+
+  /**
+   * Beats at once and each `intervalMs` while `isAlive()` is true or says a status; it may be
+   * async. Without it this shows only that the event loop turns.
+   */
+  every(intervalMs: number, isAlive: IsAlive = () => true): Repeat {
+    const complain = (cause: string, text: string) => this.#complaints?.say(cause, text);
+    return repeatBeat(this, { intervalMs, isAlive, complain });
+  }
+
+  /** `work` with a beat after each call that did not fail. */
+  wrap<This, Args extends unknown[], Result>(
+    work: (this: This, ...args: Args) => Result,
+  ): (this: This, ...args: Args) => Result {
+    return beatAfter(this, work);
   }
 
   /**
@@ -142,13 +171,18 @@ export class Client {
     if (!this.#closed) installCrashBeat(this);
   }
 
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   /**
-   * Closes the socket, removes the crash beat and overwrites keys. Later beats give a `Failed`
-   * result with code "closed".
+   * Ends the connection, removes the crash beat and overwrites keys. Later beats are dropped with
+   * reason "closed".
    */
   close(): void {
     this.#closed = true;
-    this.#disconnect();
+    this.#line?.end();
+    this.#line = undefined;
     this.#session?.wipe();
     removeCrashBeat(this);
   }
@@ -161,49 +195,59 @@ export class Client {
     const code = agentStatusCode(status);
     if (code < 0) return this.#count(BAD_STATUS);
     if (!isU32(payload)) return this.#count(BAD_PAYLOAD);
-    return this.#count(this.#emit(code, payload, false));
+    return this.#count(this.#emitted(code, payload, false));
+  }
+
+  // An error that nobody expected must not become one of the host.
+  #emitted(status: number, payload: number, terminal: boolean): BeatResult {
+    try {
+      return this.#emit(status, payload, terminal);
+    } catch (error) {
+      return resultOfError(error);
+    }
   }
 
   #emit(status: number, payload: number, terminal: boolean): BeatResult {
     if (this.#closed) return CLOSED;
-    const { address } = this.#to;
-    if (address === null) return this.#to.fault;
+    const { open, transport } = this.#to;
+    if (open === null) return this.#to.fault;
     const pid = this.#system.pid();
     // By a Unix socket, a listener for containers takes pid 1; over a network it may be anybody.
-    if (pid < (this.#to.transport === "unix" ? PID_INIT : PID_MIN)) return RESERVED_PID;
+    if (pid < (transport === "unix" ? PID_INIT : PID_MIN)) return RESERVED_PID;
     this.#enter(pid);
     const nowMs = this.#readClock();
-    if (this.#fd < 0 && !this.#mayConnect(nowMs)) return this.#unconnected;
-    if (this.#fd < 0 && !this.#connect(address)) return this.#unconnected;
+    if (this.#line === undefined && !this.#reach(open, nowMs)) return this.#unconnected;
     if (terminal) this.#stream.stampAfter();
     this.#encode(status, payload, terminal);
     const datagram = this.#seal(terminal);
-    let result = send(this.#fd, datagram);
-    if (result === -ECONNREFUSED && this.#to.transport === "udp") {
+    let result = this.#line!.send(datagram);
+    if (result === -ECONNREFUSED && transport === "udp") {
       // What is refused is an earlier beat; the error took this one with it, and the socket is
       // good. A crash beat has no later one that could arrive in its place.
       if (!terminal) return NO_OBSERVER;
-      result = send(this.#fd, datagram);
+      result = this.#line!.send(datagram);
     }
-    if (result < 0 && result !== -EAGAIN && result !== -ENOBUFS) {
-      // The observer is gone, perhaps because it was restarted: one new socket, one new attempt.
+    if (result < 0 && !isForLater(result)) {
+      // The observer is gone, perhaps because it was restarted: one new line, one new attempt.
       this.#forget(result);
-      if (!this.#mayConnect(nowMs) || !this.#connect(address)) return this.#unconnected;
-      result = send(this.#fd, datagram);
+      if (!this.#reach(open, nowMs)) return this.#unconnected;
+      result = this.#line!.send(datagram);
     }
+    if (result === -EINPROGRESS) return this.#ended;
     if (result < 0) return resultOfErrno(-result);
     if (!terminal) this.#stream.advance();
     return SENT;
   }
 
-  /** Notices that this is a forked child: it needs nonces, a socket and a session of its own. */
+  /** Notices that this is a forked child: it needs nonces, a line and a session of its own. */
   #enter(pid: number): void {
     this.#stream.enter(pid);
     this.#session?.enter(pid);
     if (this.#pid === pid) return;
-    if (this.#pid !== 0) this.#disconnect();
+    if (this.#pid !== 0) this.#line?.drop();
+    this.#line = undefined;
     this.#pid = pid;
-    this.#triedAtMs = Number.NEGATIVE_INFINITY;
+    this.#retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Moves the stream's timestamp to now; milliseconds of the same clock. */
@@ -213,23 +257,19 @@ export class Client {
     return system.seconds() * 1_000 + system.nanoseconds() / 1_000_000;
   }
 
-  #mayConnect(nowMs: number): boolean {
-    if (nowMs - this.#triedAtMs < this.#reconnectMs) return false;
-    this.#triedAtMs = nowMs;
-    return true;
-  }
-
-  /** Opens and connects a socket; false if that failed, and `#unconnected` says why. */
-  #connect(address: SocketAddress): boolean {
-    const fd = openSocket(address.family, SOCK_DGRAM);
-    const result = fd < 0 ? fd : connectSocket(fd, address);
-    if (result < 0) {
-      if (fd >= 0) close(fd);
-      this.#unconnected = resultOfErrno(-result);
+  /** Opens a line if it is time to; false if there is none, and `#unconnected` says why. */
+  #reach(open: OpenLine, nowMs: number): boolean {
+    if (nowMs < this.#retryAtMs) return false;
+    this.#retryAtMs = nowMs + this.#reconnectMs * (1 + this.#random() / 2);
+    const line = open(() => {
+      this.#counters.connects++;
+      this.#ended = CONNECTING;
+    });
+    if (typeof line === "number") {
+      this.#unconnected = resultOfErrno(-line);
       return false;
     }
-    this.#fd = fd;
-    this.#counters.connects++;
+    this.#line = line;
     return true;
   }
 
@@ -257,27 +297,32 @@ export class Client {
     return session.sealCrash(this.#bytes, u64FromPair(timestampHi, timestampLo));
   }
 
-  /** Gives up the socket after `send` returned `result` (negative). */
+  /** Gives up the line after it said `result` (negative). */
   #forget(result: number): void {
     this.#unconnected = resultOfErrno(-result);
-    // The host closed the descriptor and the number is now its own file, which must not be closed
-    // here.
-    if (result === -ENOTSOCK) this.#fd = -1;
-    this.#disconnect();
-  }
-
-  #disconnect(): void {
-    if (this.#fd >= 0) close(this.#fd);
-    this.#fd = -1;
+    this.#ended = this.#unconnected;
+    this.#line?.drop();
+    this.#line = undefined;
   }
 
   #count(result: BeatResult): BeatResult {
-    if (result.kind === "sent") this.#counters.sent++;
-    else if (result.kind === "failed") this.#counters.failed++;
-    else if (result.reason === "queue_full") this.#counters.queueFull++;
-    else this.#counters.noObserver++;
+    const counters = this.#counters;
+    if (result.kind === "sent") {
+      counters.sent++;
+      return result;
+    }
+    if (result.kind === "failed") counters.failed++;
+    else counters.dropped++;
+    if (result.reason === "queue_full") counters.queueFull++;
+    if (result.reason === "no_observer") counters.noObserver++;
+    if (result !== CONNECTING) this.#complaints?.say(result.reason, result.text);
     return result;
   }
+}
+
+/** Not now, and the line is good. */
+function isForLater(result: number): boolean {
+  return result === -EAGAIN || result === -ENOBUFS || result === -EINPROGRESS;
 }
 
 /** The status byte, or -1 for anything that an agent may not send. */

@@ -20,6 +20,7 @@ export function removeCrashBeat(sender: CrashBeatSender): void {
   crashBeats().remove(sender);
 }
 
+const IS_BUN = process.versions["bun"] !== undefined;
 const NOTHING = Symbol("no error yet");
 
 class CrashBeats {
@@ -42,7 +43,7 @@ class CrashBeats {
   #listen(): void {
     this.#ignore();
     process.on("uncaughtExceptionMonitor", this.#onException);
-    process.on("unhandledRejection", this.#onRejection);
+    if (IS_BUN) process.on("unhandledRejection", this.#onRejection);
   }
 
   #ignore(): void {
@@ -55,7 +56,7 @@ class CrashBeats {
     this.#send(error);
   }
 
-  // Bun announces a rejection to no monitor, and a listener for it saves the process. So the
+  // Bun alone announces a rejection to no monitor, and a listener for it saves the process. So the
   // listener is removed and the rejection repeated: the second one ends the process as the first
   // would have.
   #rejection(reason: unknown): void {

@@ -1,10 +1,10 @@
 // Where a client beats to: a Unix socket path, or an IP address and a port. Whatever the caller
 // passes becomes an endpoint; one that cannot be reached knows what its beats say. Names are never
 // looked up: that would block.
-import { inetAddress, type SocketAddress, unixAddress } from "../../ffi/socket.ts";
 import { interfaceNumber, parseIp } from "../base/ip_address.ts";
 import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { BAD_ADDRESS, BAD_PATH, type Failed } from "./beat_result.ts";
+import type { LocalKind, OpenLine, Platform, UdpTarget } from "./platform.ts";
 
 const PORT_MAX = 65_535;
 
@@ -15,36 +15,40 @@ export interface Endpoint {
   /** The same for every spelling of one UDP address. */
   readonly streamName: string;
   /** Null if there is no such address; beats then give `fault`. */
-  readonly address: SocketAddress | null;
+  readonly open: OpenLine | null;
   readonly fault: Failed;
 }
 
-export function unixEndpoint(path: unknown): Endpoint {
+export function unixEndpoint(platform: Platform, kind: LocalKind, path: unknown): Endpoint {
   const name = typeof path === "string" ? path : "";
-  const address = isSocketPath(name) ? unixAddress(name) : null;
-  return { transport: "unix", name, streamName: name, address, fault: BAD_PATH };
+  const open = isSocketPath(name) ? platform.local(name, kind) : null;
+  return { transport: "unix", name, streamName: name, open, fault: BAD_PATH };
 }
 
-export function udpEndpoint(host: unknown, port: unknown): Endpoint {
+export function udpEndpoint(platform: Platform, host: unknown, port: unknown): Endpoint {
   const hostText = typeof host === "string" ? host : "";
   const portNumber = isPort(port) ? port : 0;
   const name = `${hostText.includes(":") ? `[${hostText}]` : hostText}:${portNumber}`;
-  const address = portNumber === 0 ? null : udpAddress(hostText, portNumber);
-  const streamName = `udp ${address === null ? name : address.bytes.toHex()}`;
-  return { transport: "udp", name, streamName, address, fault: BAD_ADDRESS };
+  const target = portNumber === 0 ? undefined : udpTarget(hostText, portNumber);
+  const streamName = `udp ${target === undefined ? name : streamNameOf(target)}`;
+  const open = target === undefined ? null : platform.udp(target);
+  return { transport: "udp", name, streamName, open, fault: BAD_ADDRESS };
 }
 
 /** `endpoint` as one that cannot be reached, for the reason `fault`. */
 export function unusable(endpoint: Endpoint, fault: Failed): Endpoint {
-  return { ...endpoint, address: null, fault };
+  return { ...endpoint, open: null, fault };
 }
 
-function udpAddress(host: string, port: number): SocketAddress | null {
+function udpTarget(host: string, port: number): UdpTarget | undefined {
   const parsed = parseIp(host);
-  if (parsed === undefined) return null;
-  if (parsed.zone === "") return inetAddress(parsed.bytes, port);
-  const scopeId = scopeOf(parsed.zone);
-  return scopeId === undefined ? null : inetAddress(parsed.bytes, port, scopeId);
+  if (parsed === undefined) return undefined;
+  const scopeId = parsed.zone === "" ? 0 : scopeOf(parsed.zone);
+  return scopeId === undefined ? undefined : { host, bytes: parsed.bytes, scopeId, port };
+}
+
+function streamNameOf({ bytes, scopeId, port }: UdpTarget): string {
+  return `${Buffer.from(bytes).toString("hex")}%${scopeId}:${port}`;
 }
 
 function scopeOf(zone: string): number | undefined {

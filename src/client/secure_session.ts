@@ -11,7 +11,13 @@ import {
   derivePanicIvPrefix,
   SESSION_SALT_BYTES,
 } from "../wire/key_derivation.ts";
-import { IV_RANDOM_BYTES, KEY_BYTES, sealMaster, sealShared } from "../wire/secure_frame.ts";
+import {
+  type Aead,
+  IV_RANDOM_BYTES,
+  KEY_BYTES,
+  sealMaster,
+  sealShared,
+} from "../wire/secure_frame.ts";
 
 export interface SecureSessionOptions {
   /** 32 bytes; the session keeps a copy. */
@@ -21,6 +27,8 @@ export interface SecureSessionOptions {
    * for 64-byte frames.
    */
   readonly keyKind: "shared" | "master";
+  /** Seals instead of our own cipher. */
+  readonly aead?: Aead | undefined;
   /** Fills the salt; tests know what with. */
   readonly random?: (bytes: Uint8Array) => void;
   /** Where the first session begins; tests begin close to the end. */
@@ -31,6 +39,7 @@ export interface SecureSessionOptions {
 export class SecureSession {
   readonly #key: Uint8Array;
   readonly #isMaster: boolean;
+  readonly #aead: Aead | undefined;
   readonly #random: (bytes: Uint8Array) => void;
   readonly #salt = new Uint8Array(SESSION_SALT_BYTES);
   readonly #ivRandom = new Uint8Array(IV_RANDOM_BYTES);
@@ -44,6 +53,7 @@ export class SecureSession {
   constructor(options: SecureSessionOptions) {
     this.#key = Uint8Array.from(options.key);
     this.#isMaster = options.keyKind === "master";
+    this.#aead = options.aead;
     this.#random = options.random ?? randomFillSync;
     this.#prefixIndex = options.prefixIndex ?? 0;
     this.#ivCounter = options.ivCounter ?? 0;
@@ -87,8 +97,9 @@ export class SecureSession {
   }
 
   #sealWith(ivRandom: Uint8Array, ivCounter: number, frame: Uint8Array): Uint8Array {
-    if (!this.#isMaster) return sealShared({ key: this.#key, ivRandom, ivCounter, frame });
-    return sealMaster(this.#pid, { key: this.#agentKey, ivRandom, ivCounter, frame });
+    const sealed = { ivRandom, ivCounter, frame, aead: this.#aead };
+    if (!this.#isMaster) return sealShared({ ...sealed, key: this.#key });
+    return sealMaster(this.#pid, { ...sealed, key: this.#agentKey });
   }
 
   #takeCounter(): number {
@@ -123,5 +134,5 @@ export function keyBytes(key: unknown): Uint8Array | undefined {
   if (key instanceof Uint8Array) return key.length === KEY_BYTES ? key : undefined;
   if (typeof key !== "string") return undefined;
   const digits = key.trim();
-  return /^[0-9a-fA-F]{64}$/.test(digits) ? Uint8Array.fromHex(digits) : undefined;
+  return /^[0-9a-fA-F]{64}$/.test(digits) ? Buffer.from(digits, "hex") : undefined;
 }

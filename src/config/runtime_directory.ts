@@ -19,6 +19,15 @@ export function defaultSocket(
   return { path: `${directory.path}/varta.sock`, directory };
 }
 
+/** Where a unix-stream listener is by custom, beside it. */
+export function defaultStream(
+  uid: number,
+  env: Readonly<Record<string, string | undefined>>,
+  platform: string = process.platform,
+): string {
+  return `${runtimeDirectory(uid, env, platform).path}/stream.sock`;
+}
+
 function runtimeDirectory(
   uid: number,
   env: Readonly<Record<string, string | undefined>>,

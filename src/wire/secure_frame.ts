@@ -117,6 +117,14 @@ class MacText {
   }
 }
 
+/** ChaCha20-Poly1305 (RFC 8439): the ciphertext of `text`, and its tag. */
+export type Aead = (input: {
+  readonly key: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly additional: Uint8Array | undefined;
+  readonly text: Uint8Array;
+}) => Uint8Array;
+
 interface SealOptions {
   readonly key: Uint8Array;
   /** 8 bytes that no other session under the key uses. */
@@ -125,6 +133,8 @@ interface SealOptions {
   readonly ivCounter: number;
   /** The 32 bytes of a frame. */
   readonly frame: Uint8Array;
+  /** Instead of our own. */
+  readonly aead?: Aead | undefined;
 }
 
 /** The 60 bytes of a frame under a shared key. */
@@ -145,13 +155,17 @@ export function sealMaster(agentPid: number, options: SealOptions): Uint8Array {
 }
 
 function sealInto(out: Uint8Array, options: SealOptions, additional: Uint8Array | undefined): void {
-  const { key, ivRandom, ivCounter, frame } = options;
+  const { key, ivRandom, ivCounter, frame: text, aead = ownAead } = options;
   assert(ivRandom.length === IV_RANDOM_BYTES, "an IV prefix has 8 bytes");
-  assert(frame.length === FRAME_BYTES, "a frame has 32 bytes");
+  assert(text.length === FRAME_BYTES, "a frame has 32 bytes");
   out.set(ivRandom);
   new DataView(out.buffer, out.byteOffset).setUint32(IV_RANDOM_BYTES, ivCounter, true);
   const nonce = out.slice(0, NONCE_BYTES);
-  out.set(chacha20poly1305(key, nonce, additional).encrypt(frame), NONCE_BYTES);
+  out.set(aead({ key, nonce, additional, text }), NONCE_BYTES);
+}
+
+function ownAead({ key, nonce, additional, text }: Parameters<Aead>[0]): Uint8Array {
+  return chacha20poly1305(key, nonce, additional).encrypt(text);
 }
 
 /** True if two keys are the same; the time depends on their lengths only. */

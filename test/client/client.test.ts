@@ -4,15 +4,15 @@ import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { AF_UNIX, CLOCK_MONOTONIC, SOCK_DGRAM } from "../../ffi/constants.ts";
 import { clockNs } from "../../ffi/clock.ts";
 import { close, openSocket } from "../../ffi/socket.ts";
-import { agentSystem, type AgentSystem } from "../../src/client/agent_system.ts";
+import type { AgentSystem } from "../../src/client/agent_system.ts";
+import { bunPlatform } from "../../src/client/bun_platform.ts";
 import { BeatStream } from "../../src/client/beat_stream.ts";
-import { type AgentStatus, Client } from "../../src/client/client.ts";
-import { unixEndpoint } from "../../src/client/endpoint.ts";
-import { connect } from "../../src/client/mod.ts";
+import { Client } from "../../src/client/client.ts";
+import { type AgentStatus, connect } from "../../src/client/mod.ts";
 import { decodeFrame } from "../../src/wire/decode.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { BoundReceiver, frameOf } from "./bound_receiver.ts";
-import { fixedSystem, settableSystem } from "./systems.ts";
+import { fixedSystem, settableSystem, unixEnd } from "./systems.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -22,10 +22,14 @@ describe("client.beat()", () => {
   test("sends the 32 bytes of the specification", () => {
     using receiver = new BoundReceiver();
     using client = new Client(
-      unixEndpoint(receiver.path),
+      unixEnd(receiver.path),
       parts({ system: fixedSystem(0x1234, 3, 21) }),
     );
-    expect(client.beat("degraded", 0xdead_beef)).toEqual({ kind: "sent", text: "Beat sent" });
+    expect(client.beat("degraded", 0xdead_beef)).toEqual({
+      kind: "sent",
+      reason: "",
+      text: "Beat sent",
+    });
     const [received] = receiver.receive();
     const expected = [
       ...[0x56, 0x41, 0x02, 0x01],
@@ -70,6 +74,7 @@ describe("client.beat()", () => {
     expect(client.nextNonce).toBe(4n);
     expect(client.counters).toEqual({
       sent: 3,
+      dropped: 0,
       queueFull: 0,
       noObserver: 0,
       failed: 0,
@@ -80,7 +85,7 @@ describe("client.beat()", () => {
   test("wraps the nonce from 2^64-2 to 0", () => {
     using receiver = new BoundReceiver();
     const stream = new BeatStream(0xffff_ffff, 0xffff_fffe);
-    using client = new Client(unixEndpoint(receiver.path), parts({ stream }));
+    using client = new Client(unixEnd(receiver.path), parts({ stream }));
     client.beat("critical");
     client.beat();
     expect(receiver.frames().map((frame) => frame.nonce)).toEqual([2n ** 64n - 2n, 0n]);
@@ -170,7 +175,7 @@ describe("client.beat() without an observer", () => {
     using client = connect(`${receiver.path}/varta.sock`);
     expect(client.beat()).toEqual({
       kind: "failed",
-      code: "ENOTDIR",
+      reason: "ENOTDIR",
       text: "cannot send beat: ENOTDIR (not a directory)",
     });
     expect(client.beat()).toBe(client.beat());
@@ -201,9 +206,10 @@ describe("client.beat() without an observer", () => {
     using receiver = new BoundReceiver();
     receiver.end();
     const system = settableSystem();
-    using client = new Client(unixEndpoint(receiver.path), {
+    using client = new Client(unixEnd(receiver.path), {
       ...parts({ system }),
       reconnectMs: 100,
+      random: () => 0,
     });
     receiver.bind();
     system.nowNs = 99 * 1_000_000;
@@ -245,7 +251,7 @@ describe("client.beat() after a fork", () => {
     using receiver = new BoundReceiver();
     const system = settableSystem();
     system.pidNow = 4_000;
-    using client = new Client(unixEndpoint(receiver.path), parts({ system }));
+    using client = new Client(unixEnd(receiver.path), parts({ system }));
     client.beat();
     client.beat();
     system.pidNow = 4_001;
@@ -300,7 +306,7 @@ describe("client.beat() with the wrong things", () => {
     for (const status of garbage)
       expect(client.beat(status as AgentStatus)).toMatchObject({
         kind: "failed",
-        code: "bad_status",
+        reason: "bad_status",
       });
     expect(receiver.receive()).toEqual([]);
     expect(client.nextNonce).toBe(1n);
@@ -323,7 +329,7 @@ describe("client.beat() with the wrong things", () => {
       Symbol(),
     ];
     for (const payload of garbage) {
-      const failed = { kind: "failed", code: "bad_payload" };
+      const failed = { kind: "failed", reason: "bad_payload" };
       expect(client.beat("ok", payload as number)).toMatchObject(failed);
       expect(client.crashBeat(payload as number)).toMatchObject(failed);
     }
@@ -344,8 +350,8 @@ describe("client.beat() with the wrong things", () => {
     ];
     for (const path of garbage) {
       using client = connect(path as string, null as never);
-      expect(client.beat()).toMatchObject({ kind: "failed", code: "bad_path" });
-      expect(client.crashBeat()).toMatchObject({ kind: "failed", code: "bad_path" });
+      expect(client.beat()).toMatchObject({ kind: "failed", reason: "bad_path" });
+      expect(client.crashBeat()).toMatchObject({ kind: "failed", reason: "bad_path" });
     }
     using longest = connect(`/${"x".repeat(106)}`, { reconnectMs: Number.NaN });
     expect(longest.beat()).toMatchObject({ kind: "dropped", reason: "no_observer" });
@@ -353,7 +359,7 @@ describe("client.beat() with the wrong things", () => {
 
   test("is sent by a process with pid 1, which a listener for containers takes", () => {
     using receiver = new BoundReceiver();
-    using client = new Client(unixEndpoint(receiver.path), parts({ system: fixedSystem(1, 0, 0) }));
+    using client = new Client(unixEnd(receiver.path), parts({ system: fixedSystem(1, 0, 0) }));
     expect(client.beat()).toMatchObject({ kind: "sent" });
     expect(receiver.receive().map(({ size }) => size)).toEqual([32]);
   });
@@ -365,7 +371,7 @@ describe("client.beat() with the wrong things", () => {
     client.close();
     client.close();
     client.installCrashBeat();
-    expect(client.beat()).toMatchObject({ kind: "failed", code: "closed" });
+    expect(client.beat()).toMatchObject({ kind: "dropped", reason: "closed" });
     expect(process.listenerCount("unhandledRejection")).toBe(listenerCount);
     expect(receiver.receive()).toEqual([]);
   });
@@ -374,10 +380,7 @@ describe("client.beat() with the wrong things", () => {
 describe("client.crashBeat()", () => {
   test("is Critical with the terminal nonce and a timestamp above every one before", () => {
     using receiver = new BoundReceiver();
-    using client = new Client(
-      unixEndpoint(receiver.path),
-      parts({ system: fixedSystem(77, 9, 1) }),
-    );
+    using client = new Client(unixEnd(receiver.path), parts({ system: fixedSystem(77, 9, 1) }));
     client.beat();
     client.crashBeat();
     client.crashBeat(5);
@@ -404,7 +407,7 @@ describe("client.crashBeat()", () => {
 function parts(given: { stream?: BeatStream; system?: AgentSystem }) {
   return {
     stream: given.stream ?? new BeatStream(),
-    system: given.system ?? agentSystem,
+    system: given.system ?? bunPlatform.system,
     reconnectMs: 0,
   };
 }

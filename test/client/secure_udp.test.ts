@@ -4,12 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { REJECT_REPLAY } from "../../src/base/reject_reason.ts";
 import { BeatStream } from "../../src/client/beat_stream.ts";
 import { Client } from "../../src/client/client.ts";
-import { udpEndpoint } from "../../src/client/endpoint.ts";
-import {
-  connectSecureUdp,
-  connectSecureUdpWithMaster,
-  type SecureUdpOptions,
-} from "../../src/client/mod.ts";
+import { connectSecureUdp, type SecureUdpOptions } from "../../src/client/mod.ts";
 import { SecureSession, type SecureSessionOptions } from "../../src/client/secure_session.ts";
 import type { SecureKeys } from "../../src/listener/key_ring.ts";
 import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
@@ -18,7 +13,7 @@ import { decode } from "../../src/wire/decode.ts";
 import type { Frame } from "../../src/wire/frame.ts";
 import { receiveRows, UdpPeer } from "../listener/udp_peer.ts";
 import { freeUdpPorts } from "../support/free_ports.ts";
-import { settableSystem } from "./systems.ts";
+import { settableSystem, udpEnd } from "./systems.ts";
 import { UdpReceiver } from "./udp_receiver.ts";
 
 const TERMINAL = 2n ** 64n - 1n;
@@ -75,7 +70,7 @@ function clientTo(
   session: Partial<SecureSessionOptions> = {},
   system = settableSystem(),
 ): Client {
-  return new Client(udpEndpoint(host, port), {
+  return new Client(udpEnd(host, port), {
     stream: new BeatStream(),
     system,
     session: new SecureSession({ key: key(1), keyKind: "shared", ...session }),
@@ -117,17 +112,17 @@ describe("connectSecureUdp()", () => {
     for (const bad of [undefined, null, "", "00".repeat(31), key(1).subarray(1), 5]) {
       const options = { host: "127.0.0.1", port: 7878, key: bad } as SecureUdpOptions;
       using client = connectSecureUdp(options);
-      expect(client.beat()).toMatchObject({ kind: "failed", code: "bad_key" });
+      expect(client.beat()).toMatchObject({ kind: "failed", reason: "bad_key" });
     }
     using client = connectSecureUdp(null as never);
-    expect(client.crashBeat()).toMatchObject({ kind: "failed", code: "bad_key" });
+    expect(client.crashBeat()).toMatchObject({ kind: "failed", reason: "bad_key" });
   });
 });
 
-describe("connectSecureUdpWithMaster()", () => {
+describe("connectSecureUdp()", () => {
   test("beats with a key of this pid alone", () => {
     using observer = new Observer({ shared: [], master: key(9) });
-    using client = connectSecureUdpWithMaster({ ...observer.at, masterKey: key(9) });
+    using client = connectSecureUdp({ ...observer.at, masterKey: key(9) });
     client.beat();
     client.crashBeat(3);
     client.beat();
@@ -225,6 +220,6 @@ describe("a sealed client", () => {
     expect(text).not.toMatch(/abab|171,\s*171/i);
     client.close();
     expect(own).toEqual(key(0xab));
-    expect(client.beat()).toMatchObject({ kind: "failed", code: "closed" });
+    expect(client.beat()).toMatchObject({ kind: "dropped", reason: "closed" });
   });
 });

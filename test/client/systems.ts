@@ -1,5 +1,7 @@
 // Systems that a test decides about: the pid and the monotonic clock that a client sees.
 import type { AgentSystem } from "../../src/client/agent_system.ts";
+import { bunPlatform } from "../../src/client/bun_platform.ts";
+import { type Endpoint, udpEndpoint, unixEndpoint } from "../../src/client/endpoint.ts";
 
 export function fixedSystem(pid: number, seconds: number, nanoseconds: number): AgentSystem {
   return {
@@ -25,4 +27,12 @@ export function settableSystem() {
       return this.nowNs % 1e9;
     },
   };
+}
+
+export function unixEnd(path: string): Endpoint {
+  return unixEndpoint(bunPlatform, "datagram", path);
+}
+
+export function udpEnd(host: string, port: number): Endpoint {
+  return udpEndpoint(bunPlatform, host, port);
 }

@@ -3,14 +3,13 @@
 import { describe, expect, test } from "bun:test";
 import { BeatStream } from "../../src/client/beat_stream.ts";
 import { Client } from "../../src/client/client.ts";
-import { udpEndpoint } from "../../src/client/endpoint.ts";
 import { connectUdp, type UdpOptions } from "../../src/client/mod.ts";
 import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { UdpListener } from "../../src/listener/udp.ts";
 import { decode } from "../../src/wire/decode.ts";
 import type { Frame } from "../../src/wire/frame.ts";
 import { receiveRows } from "../listener/udp_peer.ts";
-import { fixedSystem, settableSystem } from "./systems.ts";
+import { fixedSystem, settableSystem, udpEnd } from "./systems.ts";
 import { UdpReceiver } from "./udp_receiver.ts";
 
 const TERMINAL = 2n ** 64n - 1n;
@@ -71,7 +70,7 @@ describe("connectUdp()", () => {
     const system = settableSystem();
     system.pidNow = 4_000;
     const { host, port } = receiver;
-    using client = new Client(udpEndpoint(host, port), parts(new BeatStream(), system));
+    using client = new Client(udpEnd(host, port), parts(new BeatStream(), system));
     client.beat();
     client.beat();
     system.pidNow = 4_001;
@@ -104,6 +103,7 @@ describe("client.beat() to a port where no process listens", () => {
     expect(nonces(receiver, 2)).toEqual([2n, 3n]);
     expect(client.counters).toEqual({
       sent: 3,
+      dropped: 1,
       queueFull: 0,
       noObserver: 1,
       failed: 0,
@@ -144,24 +144,24 @@ describe("client.beat() by UDP with the wrong things", () => {
     ];
     for (const options of garbage) {
       using client = connectUdp(options as UdpOptions);
-      expect(client.beat()).toMatchObject({ kind: "failed", code: "bad_address" });
-      expect(client.crashBeat()).toMatchObject({ kind: "failed", code: "bad_address" });
+      expect(client.beat()).toMatchObject({ kind: "failed", reason: "bad_address" });
+      expect(client.crashBeat()).toMatchObject({ kind: "failed", reason: "bad_address" });
     }
   });
 
   test("fails with the system's reason where an address may not be used", () => {
     using client = connectUdp({ host: "255.255.255.255", port: 7878 });
-    expect(client.beat()).toMatchObject({ kind: "failed", code: "EACCES" });
+    expect(client.beat()).toMatchObject({ kind: "failed", reason: "EACCES" });
   });
 
   test("fails in a process with pid 1, and after close()", () => {
     using receiver = new UdpReceiver();
-    const endpoint = udpEndpoint(receiver.host, receiver.port);
+    const endpoint = udpEnd(receiver.host, receiver.port);
     const system = fixedSystem(1, 0, 0);
     using client = new Client(endpoint, { ...parts(), system });
-    expect(client.beat()).toMatchObject({ kind: "failed", code: "reserved_pid" });
+    expect(client.beat()).toMatchObject({ kind: "failed", reason: "reserved_pid" });
     client.close();
-    expect(client.beat()).toMatchObject({ kind: "failed", code: "closed" });
+    expect(client.beat()).toMatchObject({ kind: "dropped", reason: "closed" });
     expect(receiver.waiting()).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 // A client of clients/ as a program of its own: a line with a command in, a line with what became
 // of it out. The same commands mean the same in every language: one table is run over all of them.
 import { join } from "node:path";
+import { BUILT } from "./built_package.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const DRIVERS = join(import.meta.dir, "drivers");
@@ -41,12 +42,17 @@ export const C: Language = {
   forks: true,
   death: "SIGSEGV",
 };
-export const NODE: Language = javascript("Node", Bun.which("node"));
-export const LANGUAGES: readonly Language[] = [PYTHON, C, NODE];
+export const NODE: Language = javascript("Node", [Bun.which("node")]);
+export const BUN: Language = {
+  ...javascript("Bun", [process.execPath]),
+  doors: ["unix", "unix-stream", ...NETWORK],
+};
+export const LANGUAGES: readonly Language[] = [PYTHON, C, NODE, BUN];
 
-/** The JavaScript client in the runtime at `program`. */
-export function javascript(name: string, program: string | null): Language {
-  const argv = program === null ? undefined : [program, join(DRIVERS, "driver.cjs")];
+/** The JavaScript client in a runtime, by the words that start it; null = it is not here. */
+export function javascript(name: string, runtime: readonly (string | null)[]): Language {
+  const isHere = runtime.every((word) => word !== null);
+  const argv = isHere ? [...runtime, join(DRIVERS, "driver.cjs"), BUILT] : undefined;
   return { name, argv, doors: ["unix-stream", ...NETWORK], forks: false, death: 1 };
 }
 

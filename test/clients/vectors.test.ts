@@ -3,7 +3,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { loadVectors, type SecureVector } from "../vectors/load_vectors.ts";
-import { Driver, LANGUAGES, NODE, PYTHON } from "./driver.ts";
+import { BUN, Driver, LANGUAGES, NODE, PYTHON } from "./driver.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
@@ -34,7 +34,7 @@ for (const language of LANGUAGES) {
   });
 }
 
-const sealing = [NODE, PYTHON].filter(({ doors }) => doors.includes("key"));
+const sealing = [NODE, BUN, PYTHON].filter(({ doors }) => doors.includes("key"));
 for (const language of sealing) {
   describe.skipIf(language.argv === undefined)(`the client for ${language.name}`, () => {
     test("seals and derives as each secure vector says", async () => {

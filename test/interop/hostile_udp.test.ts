@@ -4,13 +4,12 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { BeatStream } from "../../src/client/beat_stream.ts";
 import { Client } from "../../src/client/client.ts";
-import { udpEndpoint } from "../../src/client/endpoint.ts";
 import { SecureSession } from "../../src/client/secure_session.ts";
 import { encode } from "../../src/wire/encode.ts";
 import type { Frame } from "../../src/wire/frame.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
-import { fixedSystem } from "../client/systems.ts";
+import { fixedSystem, udpEnd } from "../client/systems.ts";
 import { UdpReceiver } from "../client/udp_receiver.ts";
 import { UdpPeer } from "../listener/udp_peer.ts";
 import { endLeftovers } from "../support/daemon_process.ts";
@@ -37,7 +36,7 @@ class Tapped implements Disposable {
 
   /** `ivCounter` close to 2^32 makes it change its prefix soon. */
   constructor(pid: number, to: { address: string; port: number }, ivCounter = 0) {
-    this.client = new Client(udpEndpoint(HOST, this.#wire.port), {
+    this.client = new Client(udpEnd(HOST, this.#wire.port), {
       stream: new BeatStream(),
       system: fixedSystem(pid, 10, 0),
       session: new SecureSession({ key: SHARED, keyKind: "shared", ivCounter }),

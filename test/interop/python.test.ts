@@ -4,10 +4,9 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { BeatStream } from "../../src/client/beat_stream.ts";
 import { Client } from "../../src/client/client.ts";
-import { udpEndpoint, unixEndpoint } from "../../src/client/endpoint.ts";
 import { SecureSession } from "../../src/client/secure_session.ts";
 import { BoundReceiver } from "../client/bound_receiver.ts";
-import { fixedSystem } from "../client/systems.ts";
+import { fixedSystem, udpEnd, unixEnd } from "../client/systems.ts";
 import { UdpReceiver } from "../client/udp_receiver.ts";
 import { endLeftovers } from "../support/daemon_process.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -71,9 +70,9 @@ describe.skipIf(!HAS_PYTHON)(`an independent implementation in Python${NEEDS_PYT
     await using peer = new PythonPeer();
     using local = new BoundReceiver();
     using wire = new UdpReceiver();
-    const plain = new Client(unixEndpoint(local.path), parts(undefined));
+    const plain = new Client(unixEnd(local.path), parts(undefined));
     for (const send of [() => plain.beat("degraded", 7), () => plain.crashBeat(8)]) send();
-    const udp = new Client(udpEndpoint(HOST, wire.port), parts(undefined));
+    const udp = new Client(udpEnd(HOST, wire.port), parts(undefined));
     udp.beat("critical", U32_MAX);
     const datagrams = [...local.receive().map(({ bytes }) => bytes), ...wire.receive(1)];
     const answers = [];
@@ -106,7 +105,7 @@ describe.skipIf(!HAS_PYTHON)(`an independent implementation in Python${NEEDS_PYT
         prefixIndex: U32_MAX,
         ivCounter: U32_MAX - 1,
       });
-      using client = new Client(udpEndpoint(HOST, wire.port), parts(session));
+      using client = new Client(udpEnd(HOST, wire.port), parts(session));
       for (let sent = 0; sent < 4; sent++) client.beat("ok", sent);
       client.crashBeat(9);
       const rows = [];

@@ -1,9 +1,10 @@
-// The Node client behind the lines of test/clients/driver.ts: a command in, an answer out.
+// The JavaScript client behind the lines of test/clients/driver.ts: a command in, an answer out. Its
+// argument is a directory with the package and with wire.cjs (built_package.ts).
 "use strict";
+const path = require("node:path");
 const readline = require("node:readline");
-const varta = require("../../../clients/javascript/index.cjs");
-const { crc32c, encodeFrame } = require("../../../clients/javascript/frame.cjs");
-const { hkdf, seal } = require("../../../clients/javascript/sealing.cjs");
+const varta = require(path.join(process.argv[2], "node_modules/varta-watch-client"));
+const wire = require(path.join(process.argv[2], "wire.cjs"));
 
 const SLOW_MS = 5;
 let client;
@@ -31,9 +32,8 @@ async function fill(more) {
   return `${told(last)} ${sent} ${slow}`;
 }
 
-const hex = (text) => Buffer.from(text ?? "", "hex");
-
 const COMMANDS = {
+  unix: (path) => open(varta.connect(path)),
   "unix-stream": (path) => open(varta.connect(path)),
   default: () => open(varta.connect()),
   udp: (host, port) => open(varta.connectUdp({ host, port: Number(port) })),
@@ -43,18 +43,10 @@ const COMMANDS = {
   beat: (status, payload) => told(client.beat(status, Number(payload))),
   crash: (payload) => told(client.crashBeat(Number(payload))),
   fill: (more) => fill(Number(more)),
-  crc: (input) => crc32c(hex(input)).toString(16).padStart(8, "0"),
-  encode: (status, pid, timestamp, nonce, payload) =>
-    encodeFrame({
-      status: Number(status),
-      pid: Number(pid),
-      timestamp: BigInt(timestamp),
-      nonce: BigInt(nonce),
-      payload: Number(payload),
-    }).toString("hex"),
-  hkdf: (key, info, size) => hkdf(hex(key), hex(info), Number(size)).toString("hex"),
-  seal: (kind, key, pid, prefix, counter, frame) =>
-    sealed({ kind, key, pid, prefix, counter, frame }),
+  crc: wire.crc,
+  encode: wire.encoded,
+  hkdf: wire.hkdf,
+  seal: wire.sealed,
   die: () => {
     client.installCrashBeat();
     throw new Error("as the test asked for");
@@ -68,19 +60,6 @@ const COMMANDS = {
 function open(made) {
   client = made;
   return "done";
-}
-
-function sealed({ kind, key, pid, prefix, counter, frame }) {
-  const u32 = (value) => Buffer.from(Uint32Array.of(Number(value)).buffer);
-  const nonce = Buffer.concat([hex(prefix), u32(counter)]);
-  if (kind === "shared")
-    return Buffer.concat([nonce, seal({ key: hex(key), nonce, frame: hex(frame) })]).toString(
-      "hex",
-    );
-  const aad = u32(pid);
-  const info = Buffer.concat([Buffer.from("varta-agent-v1\0", "latin1"), aad]);
-  const body = seal({ key: hkdf(hex(key), info, 32), nonce, frame: hex(frame), aad });
-  return Buffer.concat([aad, nonce, body]).toString("hex");
 }
 
 readline.createInterface({ input: process.stdin }).on("line", (line) => {

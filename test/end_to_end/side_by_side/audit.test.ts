@@ -3,7 +3,7 @@
 // holds a key, a token or an argument (spec 11, spec 07 section 5).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { connectSecureUdp, connectSecureUdpWithMaster } from "../../../src/client/mod.ts";
+import { connectSecureUdp } from "../../../src/client/mod.ts";
 import { deriveAgentKey } from "../../../src/wire/key_derivation.ts";
 import { sampleAt } from "../../metrics/page.ts";
 import { type CommandResult, runCommand } from "../../support/command.ts";
@@ -214,7 +214,7 @@ describe.concurrent("secrets", () => {
     for (const client of [
       connectSecureUdp({ ...net, key: SHARED }),
       connectSecureUdp({ ...net, key: ACCEPTED[1]! }),
-      connectSecureUdpWithMaster({ ...net, masterKey: MASTER }),
+      connectSecureUdp({ ...net, masterKey: MASTER }),
       connectSecureUdp({ ...net, key: secret() }),
     ]) {
       client.beat();

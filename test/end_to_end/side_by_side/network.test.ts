@@ -3,12 +3,7 @@
 // section 2.11).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import {
-  type Client,
-  connectSecureUdp,
-  connectSecureUdpWithMaster,
-  connectUdp,
-} from "../../../src/client/mod.ts";
+import { type Client, connectSecureUdp, connectUdp } from "../../../src/client/mod.ts";
 import { sampleAt, sumOf } from "../../metrics/page.ts";
 import { UdpPeer } from "../../listener/udp_peer.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
@@ -150,7 +145,7 @@ describe.concurrent("beats by secure UDP", () => {
     const { daemon, port } = await start(table, { args: [...RECOVERY, ...keys] });
     await using _daemon = daemon;
     beat(connectSecureUdp({ host: HOST, port, key: KEY }), 3);
-    beat(connectSecureUdpWithMaster({ host: HOST, port, masterKey: MASTER }), 2);
+    beat(connectSecureUdp({ host: HOST, port, masterKey: MASTER }), 2);
     await daemon.untilReceived(5, "net");
     await daemon.untilStalls(OWN);
     const page = await daemon.page();

@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, describe, setDefaultTimeout, test } from "bun:test";
 import { rowsOf, runRow } from "../../clients/contract_rows.ts";
 import { DaemonDoor } from "../../clients/daemon_door.ts";
-import { LANGUAGES } from "../../clients/driver.ts";
+import { BUN, C, PYTHON } from "../../clients/driver.ts";
+import { fetchedRuntimes } from "../../clients/runtimes.ts";
 import { endLeftovers } from "../../support/daemon_process.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 
@@ -18,7 +19,7 @@ afterAll(async () => {
   endLeftovers();
 });
 
-for (const language of LANGUAGES) {
+for (const language of [PYTHON, C, BUN, ...(await fetchedRuntimes())]) {
   for (const kind of language.doors) {
     describe.skipIf(language.argv === undefined)(`${language.name} at a ${kind} door`, () => {
       const rows = rowsOf(language, kind).map((row) => [row.promise, row] as const);
