@@ -52,6 +52,15 @@ interface Watched {
   sinceNs: number;
   /** When it was reported missing; NaN = it is not. */
   missingNs: number;
+  /** It is missing no sooner, without pauses: nobody could be heard before the start. */
+  earliestNs: number;
+}
+
+/** A grace that runs: since when, as if there had been no pauses, and fewer than how many. */
+interface RunningGrace {
+  readonly agent: string;
+  readonly sinceNs: number;
+  readonly expected: number;
 }
 
 export const EXPECTED = block({
@@ -71,7 +80,7 @@ export class ExpectedAgents {
   readonly counters = new Counters(EXPECTED, this);
   readonly #options: ExpectedOptions;
   readonly #watched = new Map<number, Watched>();
-  /** Agents that went missing or got their members, and changes of what is expected. */
+  /** Agents that lost or got their members or went missing, and changes of what is expected. */
   changes = 0;
   /** As the table had it when it was last looked at. */
   #changes = -1;
@@ -96,8 +105,9 @@ export class ExpectedAgents {
       const watched = this.#watch(one, awakeNs);
       const known = before.get(watched.number);
       if (known === undefined) continue;
-      const { missingNs, sinceNs } = known;
+      const { missingNs, sinceNs, earliestNs } = known;
       watched.missingNs = missingNs;
+      watched.earliestNs = earliestNs;
       if (one.expected <= known.expected) watched.sinceNs = sinceNs;
     }
     // All of them are looked at in this turn.
@@ -111,6 +121,30 @@ export class ExpectedAgents {
     for (const watched of this.#watched.values()) {
       const sinceNs = since.get(this.#options.agents.nameOf(watched.number));
       if (sinceNs !== undefined) watched.missingNs = sinceNs;
+    }
+    this.#changes = -1;
+  }
+
+  /** The graces that run, for the next daemon. */
+  *graces(): Iterable<RunningGrace> {
+    const { agents, pausedNs } = this.#options;
+    for (const { number, sinceNs, missingNs, expected } of this.#watched.values())
+      if (Number.isNaN(missingNs) && Number.isFinite(sinceNs))
+        yield { agent: agents.nameOf(number), sinceNs: sinceNs + pausedNs(), expected };
+  }
+
+  /**
+   * Those of the daemon before this one go on, so that starts close to each other do not put a
+   * report off for ever. What beats has a threshold from `startNs` to be heard, as ever.
+   */
+  restoreGraces(graces: Iterable<RunningGrace>, startNs: number): void {
+    const running = new Map(Array.from(graces, (grace) => [grace.agent, grace]));
+    for (const watched of this.#watched.values()) {
+      const { expected, graceNs, thresholdNs } = watched;
+      const grace = running.get(this.#options.agents.nameOf(watched.number));
+      if (grace === undefined || expected > grace.expected) continue;
+      watched.sinceNs = Math.min(grace.sinceNs, startNs);
+      watched.earliestNs = startNs + (thresholdNs < graceNs ? thresholdNs : graceNs);
     }
     this.#changes = -1;
   }
@@ -152,7 +186,7 @@ export class ExpectedAgents {
   graceLeftNs(number: number, nowNs: number): number {
     const watched = this.#watched.get(number);
     if (watched === undefined || !Number.isNaN(watched.missingNs)) return Number.NaN;
-    const leftNs = watched.sinceNs + watched.graceNs - (nowNs - this.#options.pausedNs());
+    const leftNs = missingFromNs(watched) - (nowNs - this.#options.pausedNs());
     return Number.isFinite(leftNs) ? Math.max(0, leftNs) : Number.NaN;
   }
 
@@ -180,8 +214,9 @@ export class ExpectedAgents {
     const { agents, graceNsMin = EXPECT_GRACE_NS_MIN } = this.#options;
     const { name, expected, graceNs, thresholdNs = Number.NaN } = one;
     const number = agents.reservedNumber(name);
-    const graces = { graceNs: Math.max(graceNs, graceNsMin), sinceNs, missingNs: Number.NaN };
-    const watched = { number, expected, thresholdNs, ...graces };
+    const terms = { graceNs: Math.max(graceNs, graceNsMin), thresholdNs };
+    const times = { sinceNs, missingNs: Number.NaN, earliestNs: Number.NEGATIVE_INFINITY };
+    const watched = { number, expected, ...terms, ...times };
     this.#watched.set(number, watched);
     return watched;
   }
@@ -189,15 +224,20 @@ export class ExpectedAgents {
   #lookAt(watched: Watched, nowNs: number, awakeNs: number): void {
     const members = this.#options.agents.presentOf(watched.number);
     if (members >= watched.expected) {
-      watched.sinceNs = Number.POSITIVE_INFINITY;
+      this.#began(watched, Number.POSITIVE_INFINITY);
       this.#hasEnough(watched, members, nowNs);
       return;
     }
     if (!Number.isNaN(watched.missingNs)) return;
-    watched.sinceNs = Math.min(watched.sinceNs, awakeNs);
-    const dueNs = watched.sinceNs + watched.graceNs;
+    this.#began(watched, Math.min(watched.sinceNs, awakeNs));
+    const dueNs = missingFromNs(watched);
     if (awakeNs < dueNs) this.#dueNs = Math.min(this.#dueNs, dueNs);
     else this.#isMissing(watched, members, nowNs);
+  }
+
+  #began(watched: Watched, sinceNs: number): void {
+    if (watched.sinceNs !== sinceNs) this.changes += 1;
+    watched.sinceNs = sinceNs;
   }
 
   #hasEnough(watched: Watched, members: number, nowNs: number): void {
@@ -217,4 +257,9 @@ export class ExpectedAgents {
     this.counters.add(EXPECTED.missing);
     this.#options.reports.missing({ observerNs: nowNs, agent, members, expected, graceNs });
   }
+}
+
+/** When it is missing if it has too few members until then, without pauses. */
+function missingFromNs({ sinceNs, graceNs, earliestNs }: Watched): number {
+  return Math.max(sinceNs + graceNs, earliestNs);
 }

@@ -50,7 +50,7 @@ export function* missingRecords({
   expected,
   observer,
   muting,
-}: StallParts): Iterable<MissingRecord> {
+}: Pick<StallParts, "expected" | "observer" | "muting">): Iterable<MissingRecord> {
   const { agents } = observer.tracker.table;
   for (const number of expected.numbers) {
     const sinceNs = expected.missingSinceNs(number);
@@ -69,7 +69,7 @@ interface GoesOn {
 /** Before the first turn, when each member has its name. */
 export function restoreStalls(
   parts: StallParts,
-  { members, missing }: RestoredState,
+  { members, missing, graces }: RestoredState,
   { exported, noted }: GoesOn,
 ): void {
   const { recovery, reports, observer, metrics, notes, clock } = parts;
@@ -89,6 +89,7 @@ export function restoreStalls(
     }
   }
   restoreMissing(parts, missing);
+  parts.expected.restoreGraces(graces, clock.lastNs);
 }
 
 /** Reports of recoveries that were under way when the daemon was killed. */

@@ -8,7 +8,13 @@ import type { SenderTable } from "../listener/sender_table.ts";
 import type { History } from "../recovery/history.ts";
 import type { StormLimit } from "../recovery/storm_limit.ts";
 import { continuationOf, type Here, type OtherBoot } from "../snapshot/continuation.ts";
-import type { AuditHeadRecord, MissingRecord, State } from "../snapshot/records.ts";
+import type {
+  AuditHeadRecord,
+  GraceRecord,
+  GuardRecord,
+  MissingRecord,
+  State,
+} from "../snapshot/records.ts";
 import { type RestoredMember, restoreMembers } from "../snapshot/restored_members.ts";
 import { restoreRest } from "../snapshot/restored_rest.ts";
 import { restoreSlot } from "../tracker/member_records.ts";
@@ -44,6 +50,8 @@ export interface RestoredState {
   readonly leftOut: number;
   readonly missing: readonly MissingRecord[];
   readonly auditHead: AuditHeadRecord | undefined;
+  readonly graces: readonly GraceRecord[];
+  readonly guard: GuardRecord | undefined;
 }
 
 export function restoreState(
@@ -83,6 +91,8 @@ export function restoreState(
     leftOut: found.leftOut + found.members.length - members.length,
     missing: rest.missing,
     auditHead: rest.auditHead[0],
+    graces: rest.grace,
+    guard: rest.guard[0],
   };
 }
 

@@ -13,7 +13,8 @@ export function stateMark(
   const { table } = observer.tracker;
   const members = table.agents.changes + table.latchChanges;
   const acts = recovery.history.changes + recovery.storm.changes + muting.mutes.changes;
-  return members + acts + expected.changes + auditSeq + replayMoves(observer);
+  const guard = observer.silence.guarded?.guard.transitions ?? 0;
+  return members + acts + expected.changes + guard + auditSeq + replayMoves(observer);
 }
 
 /** Another number after each beat that was accepted. */

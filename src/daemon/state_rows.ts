@@ -6,7 +6,14 @@ import { prefixRecords, senderRecords } from "../listener/sender_records.ts";
 import type { SenderTable } from "../listener/sender_table.ts";
 import type { History } from "../recovery/history.ts";
 import type { StormLimit } from "../recovery/storm_limit.ts";
-import type { AuditHeadRecord, MissingRecord, Moment, StateRow } from "../snapshot/records.ts";
+import type {
+  AuditHeadRecord,
+  GraceRecord,
+  GuardRecord,
+  MissingRecord,
+  Moment,
+  StateRow,
+} from "../snapshot/records.ts";
 import { type MemberNames, memberRecords } from "../tracker/member_records.ts";
 import type { SlotTable } from "../tracker/slot_table.ts";
 
@@ -22,6 +29,9 @@ export interface StateParts {
   readonly missing: () => Iterable<MissingRecord>;
   /** Undefined = there is no audit log, or no row of it is on the disk. */
   readonly auditHead: () => AuditHeadRecord | undefined;
+  readonly graces: () => Iterable<GraceRecord>;
+  /** Undefined = nothing of it matters to the next daemon. */
+  readonly guard: () => GuardRecord | undefined;
 }
 
 export function* stateRows(parts: StateParts, moment: Moment): Iterable<StateRow> {
@@ -32,6 +42,8 @@ export function* stateRows(parts: StateParts, moment: Moment): Iterable<StateRow
     row ??= { kind: "member", values };
     yield row;
   }
+  // First those: an agent that goes missing between two slices is in both, not in neither.
+  for (const values of parts.graces()) yield { kind: "grace", values };
   for (const values of parts.missing()) yield { kind: "missing", values };
   for (const mute of parts.mutes.list()) yield { kind: "mute", values: recordOfMute(mute) };
   for (const values of parts.history.windowRecords()) yield { kind: "window", values };
@@ -43,4 +55,6 @@ export function* stateRows(parts: StateParts, moment: Moment): Iterable<StateRow
   }
   const head = parts.auditHead();
   if (head !== undefined) yield { kind: "auditHead", values: head };
+  const guard = parts.guard();
+  if (guard !== undefined) yield { kind: "guard", values: guard };
 }

@@ -149,7 +149,24 @@ function restore(state: State, parts: Parts, config: Config): RestoredState {
   const alive = restored.members.filter(({ member }) => !member.diedUnseen);
   const slots = alive.map(({ slot }) => slot);
   parts.cutOff?.begin(slots, madeAnew(parts, config), now.observerNs);
+  if (restored.guard !== undefined)
+    observer.silence.guarded?.restore(
+      restored.guard,
+      now.observerNs,
+      longestWindowNs(parts, slots, config),
+    );
   return restored;
+}
+
+/** No window of the guard is longer: that of the configuration, or a threshold of a member. */
+function longestWindowNs(
+  { observer }: Pick<Parts, "observer">,
+  slots: readonly number[],
+  { guard }: Config,
+): number {
+  let longestNs = guard.windowNs ?? 0;
+  for (const slot of slots) longestNs = Math.max(longestNs, observer.tracker.thresholdOf(slot));
+  return longestNs;
 }
 
 function hasEnded({ diedUnseen, record }: RestoredMember): boolean {
@@ -192,6 +209,8 @@ function keptParts(parts: Parts, auditHead: StateOptions["auditHead"]): StatePar
     },
     missing: () => missingRecords(parts),
     auditHead,
+    graces: () => parts.expected.graces(),
+    guard: () => observer.silence.guarded?.guard.memory(observer.clock.lastNs),
   };
 }
 

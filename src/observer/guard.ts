@@ -36,6 +36,17 @@ export interface GuardView {
 }
 
 /** `back`: all beat again. `judged`: it is theirs. `longest`: no proof came, and it has to end. */
+/** Of the guard of a daemon, for the next one. */
+export interface GuardMemory {
+  readonly isActive: boolean;
+  readonly sinceNs: number;
+  readonly windowNs: number;
+  readonly silent: number;
+  readonly members: number;
+  /** It does not become active before; NaN = it may at any time. */
+  readonly restNs: number;
+}
+
 type GuardEnd = "back" | "judged" | "longest" | "off";
 
 export type GuardChange =
@@ -65,6 +76,8 @@ const EVIDENCE_WINDOWS = 2;
 /** Whoever looks for proof or evidence more often than that only makes work. */
 const LOOK_NS_MIN = 5 * NS_PER_MS;
 
+const NOBODY_SILENT = { sinceNs: 0, windowNs: 0, silent: 0, members: 0 };
+
 export class Guard {
   /** What became of it and was not told yet; whoever tells it empties it. */
   readonly changes: GuardChange[] = [];
@@ -72,6 +85,12 @@ export class Guard {
   readonly #selfBeat: SelfBeat;
   readonly #silences = new Silences();
   #active: GuardView | undefined;
+  /** From when on its windows count: since it is active, or a little after the start. */
+  #fromNs = Number.NEGATIVE_INFINITY;
+  /** It was so before the start, and not all who were silent can be known yet. */
+  #isRestored = false;
+  /** Times that it became active or was over. */
+  transitions = 0;
   /** It does not become active before. */
   #restNs = Number.NEGATIVE_INFINITY;
   #evidence: GuardEvidenceWord | undefined;
@@ -108,6 +127,33 @@ export class Guard {
     if (!settings.isOn) this.#end("off", nowNs);
   }
 
+  /** What the next daemon has to know; undefined = nothing. */
+  memory(nowNs: number): GuardMemory | undefined {
+    const isActive = this.#active !== undefined;
+    if (!isActive && this.#restNs <= nowNs) return undefined;
+    const { sinceNs, windowNs, silent, members } = this.#active ?? NOBODY_SILENT;
+    const restNs = Number.isFinite(this.#restNs) ? this.#restNs : Number.NaN;
+    return { isActive, sinceNs, windowNs, silent, members, restNs };
+  }
+
+  /**
+   * The daemon before this one ended with that, and this one began at `startNs`. Who was silent
+   * has one threshold from then and falls silent again, or beats: the guard stays active for that,
+   * and a quarter of a window more. No window is longer than `windowNsMax`.
+   */
+  restore(memory: GuardMemory, startNs: number, windowNsMax: number): void {
+    const { isActive, sinceNs, restNs, silent, members } = memory;
+    if (!this.#settings.isOn) return;
+    const restNsMax = startNs + restLengthNs(windowNsMax);
+    if (restNs > startNs) this.#restNs = Math.min(restNs, restNsMax);
+    const windowNs = Math.min(memory.windowNs, windowNsMax);
+    if (!isActive || !(windowNs > 0)) return;
+    this.#fromNs = startNs + windowNs * IN_TIME_PART;
+    this.#isRestored = true;
+    const untilNs = this.#untilNs(windowNs);
+    this.#active = { sinceNs, windowNs, silent, members, untilNs, evidence: this.#evidence };
+  }
+
   /**
    * A member is silent for its threshold, its end is not known, and `beating` others are present
    * and not silent. True: it is held, not judged.
@@ -130,7 +176,7 @@ export class Guard {
     this.#evidence = evidence;
     this.#evidenceNs = nowNs;
     if (this.#active === undefined) return;
-    this.#active = { ...this.#active, evidence, untilNs: this.#untilNs(this.#active) };
+    this.#active = { ...this.#active, evidence, untilNs: this.#untilNs(this.#active.windowNs) };
   }
 
   /** At each judge point, before it judges; `beating` members are present and not silent. */
@@ -141,17 +187,18 @@ export class Guard {
       this.#isWeighed = false;
       return;
     }
-    const { sinceNs, windowNs, untilNs } = this.#active;
-    if (this.#silences.count === 0) this.#end("back", nowNs);
+    const { untilNs } = this.#active;
+    const isBack = this.#silences.count === 0 && (!this.#isRestored || nowNs >= untilNs);
+    if (isBack) this.#end("back", nowNs);
     else if (nowNs >= untilNs && this.#isHearing()) this.#end("judged", nowNs);
-    else if (nowNs >= sinceNs + GUARD_WINDOWS_MAX * windowNs) this.#end("longest", nowNs);
+    else if (nowNs >= this.#endNs(this.#active.windowNs)) this.#end("longest", nowNs);
   }
 
   /** When a look may change something without a beat at the earliest; +Infinity = never. */
   nextDeadlineNs(nowNs: number): number {
     if (this.#active === undefined) return Number.POSITIVE_INFINITY;
-    const { sinceNs, windowNs, untilNs } = this.#active;
-    const endNs = sinceNs + GUARD_WINDOWS_MAX * windowNs;
+    const { windowNs, untilNs } = this.#active;
+    const endNs = this.#endNs(windowNs);
     // A self-beat that comes round wakes the observer by itself.
     return nowNs < untilNs ? Math.min(untilNs, endNs) : endNs;
   }
@@ -183,24 +230,31 @@ export class Guard {
     const members = count + beating;
     if (members < membersMin || weight <= share * members) return;
     if (nowNs - this.#evidenceNs > EVIDENCE_WINDOWS * windowNs) this.#evidence = undefined;
-    const began = { sinceNs: nowNs, windowNs };
-    const untilNs = this.#untilNs(began);
-    this.#active = { ...began, silent: count, members, untilNs, evidence: this.#evidence };
+    this.#fromNs = nowNs;
+    this.#isRestored = false;
+    this.transitions += 1;
+    const untilNs = this.#untilNs(windowNs);
+    const began = { sinceNs: nowNs, windowNs, silent: count, members };
+    this.#active = { ...began, untilNs, evidence: this.#evidence };
     this.changes.push({ kind: "active", atNs: nowNs, view: this.#active });
   }
 
   /** One more window after it began, or after the last evidence; but never too long. */
-  #untilNs({ sinceNs, windowNs }: Pick<GuardView, "sinceNs" | "windowNs">): number {
-    const fromNs = Math.max(sinceNs, this.#evidenceNs);
-    return Math.min(fromNs + windowNs, sinceNs + GUARD_WINDOWS_MAX * windowNs);
+  #untilNs(windowNs: number): number {
+    const fromNs = Math.max(this.#fromNs, this.#evidenceNs);
+    return Math.min(fromNs + windowNs, this.#endNs(windowNs));
+  }
+
+  #endNs(windowNs: number): number {
+    return this.#fromNs + GUARD_WINDOWS_MAX * windowNs;
   }
 
   /** A beat of its own went round in time, after all that speaks against the observer. */
   #isHearing(): boolean {
-    const { sinceNs, windowNs } = this.#active!;
+    const { windowNs } = this.#active!;
     const { isKept, sentNs, tookNs } = this.#selfBeat;
     if (!isKept) return true;
-    return sentNs >= Math.max(sinceNs, this.#evidenceNs) && tookNs <= windowNs * IN_TIME_PART;
+    return sentNs >= Math.max(this.#fromNs, this.#evidenceNs) && tookNs <= windowNs * IN_TIME_PART;
   }
 
   #end(end: GuardEnd, nowNs: number): void {
@@ -208,8 +262,13 @@ export class Guard {
     const { sinceNs, windowNs } = this.#active;
     const silent = this.#silences.count;
     this.#active = undefined;
-    this.#restNs = nowNs + Math.max(REST_NS_MIN, REST_WINDOWS * windowNs);
+    this.transitions += 1;
+    this.#restNs = nowNs + restLengthNs(windowNs);
     const [tookNs, evidence] = [nowNs - sinceNs, this.#evidence];
     this.changes.push({ kind: "over", atNs: nowNs, tookNs, silent, end, evidence });
   }
+}
+
+function restLengthNs(windowNs: number): number {
+  return Math.max(REST_NS_MIN, REST_WINDOWS * windowNs);
 }

@@ -5,7 +5,7 @@ import { block, Counters, counter, gauge } from "../base/counters.ts";
 import type { SilenceGuard } from "../tracker/stall_scan.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import type { Stall } from "../events/stall.ts";
-import type { Guard, GuardView } from "./guard.ts";
+import type { Guard, GuardMemory, GuardView } from "./guard.ts";
 import { GuardedRecoveries } from "./guarded_recoveries.ts";
 
 export const GUARD = block({
@@ -46,6 +46,12 @@ export class GuardWatch implements SilenceGuard {
   /** Undefined while it is not active. */
   get view(): GuardView | undefined {
     return this.guard.view;
+  }
+
+  /** As `Guard.restore`; it became active in another run, and is not counted in this one. */
+  restore(memory: GuardMemory, startNs: number, windowNsMax: number): void {
+    this.guard.restore(memory, startNs, windowNsMax);
+    this.#tracker.table.lanes.isHolding = this.guard.isActive;
   }
 
   /** The member of `key` is silent for its threshold, and is not judged because of that. */

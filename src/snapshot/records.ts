@@ -201,6 +201,26 @@ const AUDIT_HEAD = new RecordForm({
   chain: text(128),
 });
 
+/** The time in which an agent that has too few members, and is not missing yet, gets them. */
+const GRACE = new RecordForm({
+  agent: NAME,
+  /** Since when it has too few, as if there had been no pauses; and fewer than how many. */
+  sinceNs: NS,
+  expected: u32(),
+});
+
+/** The guard: what it holds must not be let loose by a start, and its rest goes on. */
+const GUARD = new RecordForm({
+  isActive: FLAG,
+  sinceNs: NS,
+  /** A length. */
+  windowNs: NS,
+  silent: u32(),
+  members: u32(),
+  /** It does not become active before; NaN = it was not yet. */
+  restNs: NS_OR_NONE,
+});
+
 export type Moment = RecordOf<typeof MOMENT>;
 export type MemberRecord = RecordOf<typeof MEMBER>;
 export type MissingRecord = RecordOf<typeof MISSING>;
@@ -211,6 +231,8 @@ export type StormRecord = RecordOf<typeof STORM>;
 export type SenderRecord = RecordOf<typeof SENDER>;
 export type PrefixRecord = RecordOf<typeof PREFIX>;
 export type AuditHeadRecord = RecordOf<typeof AUDIT_HEAD>;
+export type GraceRecord = RecordOf<typeof GRACE>;
+export type GuardRecord = RecordOf<typeof GUARD>;
 
 /** All that a state file says. */
 export interface State {
@@ -224,6 +246,8 @@ export interface State {
   readonly sender: readonly SenderRecord[];
   readonly prefix: readonly PrefixRecord[];
   readonly auditHead: readonly AuditHeadRecord[];
+  readonly grace: readonly GraceRecord[];
+  readonly guard: readonly GuardRecord[];
 }
 
 export type RecordKind = keyof State;
@@ -263,6 +287,8 @@ export const RECORD_KINDS: ReadonlyMap<RecordKind, Kind> = new Map<RecordKind, K
   ["sender", { form: SENDER, countMax: SENDERS_MAX }],
   ["prefix", { form: PREFIX, countMax: 4 * RETIRED_PREFIXES_MAX }],
   ["auditHead", { form: AUDIT_HEAD, countMax: 1 }],
+  ["grace", { form: GRACE, countMax: MISSING_MAX }],
+  ["guard", { form: GUARD, countMax: 1 }],
 ]);
 
 /** The longest record: a storm with all its starts. */

@@ -4,6 +4,8 @@
 import { MUTE_NS_MAX } from "../base/limits.ts";
 import type { Continuation } from "./continuation.ts";
 import type {
+  GraceRecord,
+  GuardRecord,
   MissingRecord,
   MuteRecord,
   PaceRecord,
@@ -15,7 +17,16 @@ import type {
 
 type RestoredRest = Pick<
   State,
-  "missing" | "mute" | "window" | "pace" | "storm" | "sender" | "prefix" | "auditHead"
+  | "missing"
+  | "mute"
+  | "window"
+  | "pace"
+  | "storm"
+  | "sender"
+  | "prefix"
+  | "auditHead"
+  | "grace"
+  | "guard"
 >;
 
 /** The same records with the times of this daemon, of which now is `nowNs`. */
@@ -33,6 +44,9 @@ export function restoreRest(state: State, continuation: Continuation, nowNs: num
     sender: state.sender.map((sender) => senderNow(sender, past)),
     prefix: state.prefix,
     auditHead: state.auditHead,
+    // A machine that has just started gives everyone a new one.
+    grace: isSame ? state.grace.map((grace) => graceNow(grace, past)) : [],
+    guard: isSame ? state.guard.map((guard) => guardNow(guard, continuation)) : [],
   };
 }
 
@@ -40,6 +54,16 @@ type Past = Continuation["past"];
 
 function missingNow(missing: MissingRecord, past: Past): MissingRecord {
   return { ...missing, sinceNs: past(missing.sinceNs) };
+}
+
+function graceNow(grace: GraceRecord, past: Past): GraceRecord {
+  return { ...grace, sinceNs: past(grace.sinceNs) };
+}
+
+function guardNow(guard: GuardRecord, { past, end }: Continuation): GuardRecord {
+  // How long a rest may be is known to who knows the thresholds.
+  const restNs = end(guard.restNs, Number.POSITIVE_INFINITY);
+  return { ...guard, sinceNs: past(guard.sinceNs), restNs };
 }
 
 function mutesNow(

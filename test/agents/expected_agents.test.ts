@@ -188,6 +188,53 @@ describe("ExpectedAgents.change()", () => {
     expect(subject.expected.missingCount).toBe(2);
   });
 
+  test("a grace of before the start goes on, with a threshold in which its members may be heard", () => {
+    const terms = { thresholdNs: 5 * NS_PER_S };
+    const subject = new Subject({ ...WORKER, ...terms }, { ...CRON, ...terms });
+    subject.pausedNs = 2 * NS_PER_S;
+    subject.expected.restoreGraces(
+      [
+        { agent: "worker", sinceNs: -90 * NS_PER_S, expected: 2 },
+        { agent: "cron", sinceNs: -20 * NS_PER_S, expected: 1 },
+        { agent: "not expected any more", sinceNs: 0, expected: 1 },
+      ],
+      0,
+    );
+    expect(subject.expected.graceLeftNs(subject.numberOf("worker"), 0)).toBe(7 * NS_PER_S);
+    expect([...subject.at(0), ...subject.at(6.9)]).toEqual([]);
+    expect(subject.at(7)).toEqual(["7: worker 0/2 after 30"]);
+    expect(subject.at(41.9)).toEqual([]);
+    expect([...subject.expected.graces()]).toEqual([
+      { agent: "cron", sinceNs: -18 * NS_PER_S, expected: 1 },
+    ]);
+    expect(subject.at(42)).toEqual(["42: cron 0/1 after 60"]);
+    expect([...subject.expected.graces()]).toEqual([]);
+  });
+
+  test("a grace of before ends with the members, and is none of more members than then", () => {
+    const subject = new Subject(WORKER, { ...CRON, expected: 2 });
+    subject.expected.restoreGraces(
+      [
+        { agent: "worker", sinceNs: -29 * NS_PER_S, expected: 2 },
+        { agent: "cron", sinceNs: -59 * NS_PER_S, expected: 1 },
+      ],
+      0,
+    );
+    const { changes } = subject.expected;
+    for (let i = 0; i < 2; i++) subject.agents.join(subject.numberOf("worker"));
+    expect([...subject.at(1), ...subject.at(59.9)]).toEqual([]);
+    expect(subject.expected.changes).toBe(changes + 1);
+    expect(subject.at(60)).toEqual(["60: cron 0/2 after 60"]);
+  });
+
+  test("without a threshold a grace of before ends no sooner than a new one", () => {
+    const subject = new Subject(WORKER);
+    const grace = { agent: "worker", sinceNs: -90 * NS_PER_S, expected: 2 };
+    subject.expected.restoreGraces([grace], 0);
+    expect([...subject.at(0), ...subject.at(29.9)]).toEqual([]);
+    expect(subject.at(30)).toHaveLength(1);
+  });
+
   test("an agent of which none is expected any more is not missing, without a word", () => {
     const subject = new Subject(WORKER);
     expect(subject.at(31)).toHaveLength(1);

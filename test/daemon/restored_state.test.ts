@@ -79,6 +79,8 @@ describe("restoreState()", () => {
     expect(after.edge.lastCounter[after.edge.slotOf(11)]).toBe(77);
     expect(restored.missing).toEqual([{ agent: "db", sinceNs: -1_100, isTold: true }]);
     expect(restored.auditHead?.seq).toBe(4);
+    expect(restored.graces).toEqual([{ agent: "cron", sinceNs: -1_200, expected: 1 }]);
+    expect(restored.guard).toMatchObject({ isActive: true, sinceNs: -550, windowNs: 100 });
   });
 
   test("gives no member after another boot, and says why", async () => {

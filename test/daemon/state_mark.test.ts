@@ -11,9 +11,11 @@ const BY = { uid: 0, pid: 1, comm: "bash" };
 test("stateMark() is another number after each change that matters, and the same after a beat", () => {
   const parts = new Parts();
   const { harness, mutes, history, storm } = parts;
+  const guard = { transitions: 0 };
   const observer = {
     tracker: harness.tracker,
     ...{ listeners: [], listenersInForce: [], accounting: new DatagramAccounting() },
+    silence: { guarded: { guard } },
   };
   const marked = {
     ...{ observer, recovery: { history, storm } },
@@ -33,6 +35,9 @@ test("stateMark() is another number after each change that matters, and the same
     "a recovery begins": () => history.began(8, "worker", 5_000, 400),
     "it is over": () => history.over(),
     "one is refused in a storm": () => void storm.refused(400),
+    "the guard becomes active": () => {
+      guard.transitions += 1;
+    },
     "a row of the audit log is on the disk": () => {
       auditSeq += 1;
     },

@@ -13,6 +13,11 @@ const SETTINGS = {
   ...{ budget: 3, budgetWindowNs: 5_000 },
 };
 
+const GUARD = {
+  ...{ isActive: true, sinceNs: 950, windowNs: 100, silent: 8, members: 12 },
+  restNs: Number.NaN,
+};
+
 export class Parts {
   readonly harness = new Harness({ capacity: 100 });
   readonly table = this.harness.tracker.table;
@@ -36,6 +41,8 @@ export class Parts {
   };
   readonly missing = () => [{ agent: "db", sinceNs: 400, isTold: true }];
   readonly auditHead = () => ({ file: "/var/log/audit.log", seq: 4, chain: "ab" });
+  readonly graces = () => [{ agent: "cron", sinceNs: 300, expected: 1 }];
+  readonly guard = () => GUARD;
   readonly listenerNumber = (name: string) => (name === "local" ? 3 : undefined);
   readonly ended = new Set<number>();
   readonly hasEnded = (pid: number) => this.ended.has(pid);

@@ -72,7 +72,7 @@ export class StateTarget implements FuzzTarget {
 function randomState(random: Random): State {
   const lists = Object.entries(FULL).filter(([kind]) => kind !== "moment");
   const entries = lists.map(([kind, [like]]) => {
-    const isOne = kind === "storm" || kind === "auditHead";
+    const isOne = ["storm", "auditHead", "guard"].includes(kind);
     const records = Array.from({ length: random.below(isOne ? 2 : 5) }, () =>
       randomised(random, like),
     );

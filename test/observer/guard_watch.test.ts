@@ -47,6 +47,63 @@ describe("an observer with a guard", () => {
     expect([GUARD.active, GUARD.times].map((cell) => watch.counters.get(cell))).toEqual([1, 1]);
   });
 
+  test("that was active before the start holds all until they had a threshold and a quarter", () => {
+    const { pass, selfBeat, guard, harness, tracker, watch, beat, state } = watching(12);
+    const startNs = harness.clock.ns;
+    const before = { isActive: true, sinceNs: startNs - 5 * NS_PER_S, windowNs: THRESHOLD_NS };
+    const memory = { ...before, silent: 9, members: 12, restNs: Number.NaN };
+    tracker.pauses.startAt(startNs);
+    watch.restore(memory, startNs, 2 * THRESHOLD_NS);
+    expect(guard.memory(startNs)).toEqual(memory);
+    expect(watch.guard.recoveryNs(0, 12)).toBe(Number.POSITIVE_INFINITY);
+    pass(THRESHOLD_MS / 2);
+    beat([100, 101]);
+    // Nobody is silent yet, and so it is not over.
+    expect(guard.isActive).toBe(true);
+    expect(pass(THRESHOLD_MS / 2)).toEqual([]);
+    expect(state(111)).toBe("late");
+    selfBeat.sentNs = harness.observer.clock.lastNs;
+    expect(pass(THRESHOLD_MS / 4 - 1)).toEqual([]);
+    expect(pass(1)).toEqual(range(10, 102));
+    expect(watch.counters.get(GUARD.times)).toBe(0);
+    expect(guard.changes).toMatchObject([{ kind: "over", end: "judged", silent: 10 }]);
+  });
+
+  test("that was active before the start is over if all beat, and a window of any length ends", () => {
+    const { pass, guard, harness, watch, beat } = watching(12);
+    const startNs = harness.clock.ns;
+    const before = { isActive: true, sinceNs: startNs - 1, windowNs: 9e18 };
+    watch.restore({ ...before, silent: 9, members: 12, restNs: 9e18 }, startNs, THRESHOLD_NS);
+    pass(THRESHOLD_MS / 2);
+    beat(range(12, 100));
+    pass(THRESHOLD_MS / 2);
+    beat(range(12, 100));
+    expect(guard.isActive).toBe(true);
+    pass(THRESHOLD_MS / 4);
+    expect(guard.changes).toMatchObject([{ kind: "over", end: "back", silent: 0 }]);
+  });
+
+  test("does not become active in a rest of before the start, which has its bound", () => {
+    for (const [restMs, isActive] of [
+      [THRESHOLD_MS, false],
+      [0, true],
+    ] as const) {
+      const { pass, guard, harness, watch } = watching(12);
+      const startNs = harness.clock.ns;
+      const restNs = startNs + restMs * NS_PER_MS + 1;
+      const before = { isActive: false, sinceNs: 0, windowNs: 0, silent: 0, members: 0 };
+      watch.restore({ ...before, restNs }, startNs, THRESHOLD_NS);
+      expect(guard.memory(startNs)).toEqual({ ...before, restNs });
+      pass(THRESHOLD_MS);
+      expect(guard.isActive).toBe(isActive);
+    }
+    const { guard, harness, watch } = watching(12);
+    const startNs = harness.clock.ns;
+    const before = { isActive: false, sinceNs: 0, windowNs: 0, silent: 0, members: 0 };
+    watch.restore({ ...before, restNs: 9e18 }, startNs, THRESHOLD_NS);
+    expect(guard.memory(startNs)!.restNs).toBe(startNs + 60 * NS_PER_S);
+  });
+
   test("reports those who still are silent after one more threshold and a self-beat", () => {
     const { pass, selfBeat, harness, beat } = watching(12);
     pass(THRESHOLD_MS);

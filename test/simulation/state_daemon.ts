@@ -2,12 +2,14 @@
 // bytes that the life before it left, and written by the real writer to a disk that the world holds
 // up.
 import { ExpectedAgents } from "../../src/agents/expected_agents.ts";
-import { decidedFromNs } from "../../src/daemon/restored_stalls.ts";
+import { decidedFromNs, missingRecords } from "../../src/daemon/restored_stalls.ts";
+import type { MemberRule } from "../../src/agents/rules.ts";
 import { restoreState } from "../../src/daemon/restored_state.ts";
 import { stateMark } from "../../src/daemon/state_mark.ts";
 import { type StateParts, stateRows } from "../../src/daemon/state_rows.ts";
 import type { RecoveryOutcome } from "../../src/events/outcome.ts";
 import type { FileCalls } from "../../src/files/append_file.ts";
+import { Guard, type GuardMemory } from "../../src/observer/guard.ts";
 import { CutOffMembers } from "../../src/observer/cut_off.ts";
 import type { FiredEntry } from "../../src/recovery/fired_entry.ts";
 import type { FiredNotes } from "../../src/recovery/fired_notes.ts";
@@ -21,8 +23,19 @@ export const STATE_PATH = "/state";
 export const STATE_THRESHOLD_NS = 1e9;
 /** Longer than a run: no process is recovered twice. */
 const DEBOUNCE_NS = 3_600e9;
+/** No process has that name, and the daemon expects one; for so long it may come yet. */
+const GHOST = "ghost";
+export const GHOST_GRACE_NS = 6e9;
+/** With fewer members the guard is never active. */
+const GUARDED_MIN = 6;
 /** Recoveries of one name in a run. */
 export const BUDGET = 5;
+
+const RULE: MemberRule = {
+  ...{ index: 0, name: undefined, bindsOwner: false },
+  ...{ lateNs: Number.POSITIVE_INFINITY, graceNs: 0, thresholdNs: STATE_THRESHOLD_NS },
+  ...{ thresholdMinNs: STATE_THRESHOLD_NS, thresholdMaxNs: STATE_THRESHOLD_NS },
+};
 
 export interface StateDaemonOptions {
   /** Its clock begins there. */
@@ -46,11 +59,16 @@ export class StateDaemon extends ActsHarness {
   readonly cutOff: CutOffMembers;
   readonly #options: StateDaemonOptions;
   readonly #parts: StateParts;
-  readonly #expected: ExpectedAgents;
+  readonly #guard: Guard;
+  readonly expected: ExpectedAgents;
   #mark = Number.NaN;
 
   constructor(options: StateDaemonOptions) {
+    const settings = { isOn: true, share: 0.5, membersMin: GUARDED_MIN, windowNs: undefined };
+    // It hears itself at any time: what it waits for is that the others are silent still.
+    const guard = new Guard(settings, { isKept: false, sentNs: 0, tookNs: 0 });
     super({
+      guard,
       command: ["/bin/recover", "{pid}"],
       thresholdNs: STATE_THRESHOLD_NS,
       keepsFacts: true,
@@ -64,7 +82,10 @@ export class StateDaemon extends ActsHarness {
       },
     });
     this.#options = options;
+    this.#guard = guard;
     this.clock.ns = options.epochNs;
+    // Without a rule one user alone is too little for the guard.
+    this.identification.changeRules(() => RULE);
     const { table } = this.observer.tracker;
     const { history, storm } = this.recovery;
     const { mayRun, runsOf } = options;
@@ -74,13 +95,16 @@ export class StateDaemon extends ActsHarness {
       // Looks take no time.
       monotonicNs: () => 0,
     });
-    this.#expected = new ExpectedAgents({
+    table.agents.reserve([{ name: GHOST, bindsOwner: false }]);
+    this.expected = new ExpectedAgents({
       agents: table.agents,
       expected: [],
       reports: this.muting,
       pausedNs: () => 0,
       graceNsMin: 0,
     });
+    const ghost = { name: GHOST, expected: 1, graceNs: GHOST_GRACE_NS };
+    this.expected.change([{ ...ghost, thresholdNs: STATE_THRESHOLD_NS }], options.epochNs);
     this.#parts = {
       table,
       names: {
@@ -96,8 +120,10 @@ export class StateDaemon extends ActsHarness {
       mutes: this.muting.mutes,
       ...{ history, storm },
       senders: new Map(),
-      missing: () => [],
+      missing: () => missingRecords(this),
       auditHead: () => undefined,
+      graces: () => this.expected.graces(),
+      guard: () => guard.memory(this.observer.clock.lastNs),
     };
     this.writer = new StateWriter({
       path: STATE_PATH,
@@ -125,7 +151,7 @@ export class StateDaemon extends ActsHarness {
       this.#useJournal({ bootId: here.bootId, isSameBoot: true, moment: undefined }, nowNs);
       return [];
     }
-    const { members, moment, otherBoot } = restoreState(
+    const restored = restoreState(
       state,
       {
         table: observer.tracker.table,
@@ -137,6 +163,7 @@ export class StateDaemon extends ActsHarness {
       },
       { here, isBoottime: false, instantNs: nowNs },
     );
+    const { members, moment, otherBoot } = restored;
     const isSameBoot = otherBoot === "";
     this.#useJournal({ bootId: here.bootId, isSameBoot, moment }, nowNs);
     for (const { slot, member } of members) {
@@ -156,6 +183,11 @@ export class StateDaemon extends ActsHarness {
     const alive = members.filter(({ member }) => !member.diedUnseen);
     const slots = alive.map(({ slot }) => slot);
     this.cutOff.begin(slots, new Set(isAnew ? [0] : []), nowNs);
+    const windowNsMax = slots.length > 0 ? STATE_THRESHOLD_NS : 0;
+    if (restored.guard !== undefined)
+      observer.silence.guarded!.restore(restored.guard, nowNs, windowNsMax);
+    this.expected.restore(restored.missing);
+    this.expected.restoreGraces(restored.graces, nowNs);
     observer.tracker.checkInvariants();
     return died.map(
       ({
@@ -190,6 +222,11 @@ export class StateDaemon extends ActsHarness {
     else super.onOutcome(outcome);
   }
 
+  /** What it would leave of the guard now. */
+  get guardMemory(): GuardMemory | undefined {
+    return this.#guard.memory(this.clock.ns);
+  }
+
   /** A beat that the next turn takes. */
   beatAs(pid: number, nonce: bigint): void {
     this.listener.queue([beatOf(pid, { nonce })]);
@@ -199,13 +236,14 @@ export class StateDaemon extends ActsHarness {
     const diary = super.turn();
     const nowNs = this.observer.clock.lastNs;
     if (this.cutOff.nextDeadlineNs() <= nowNs) this.cutOff.maintain(nowNs);
+    this.expected.maintain(nowNs);
+    diary.push(...this.diary.splice(0));
     return diary;
   }
 
   /** What a turn does with the state: a change is noted, and a slice of it written. */
   keep(): void {
-    const { observer, recovery, muting } = this;
-    const mark = stateMark({ observer, recovery, muting, expected: this.#expected }, 0);
+    const mark = stateMark(this, 0);
     if (mark !== this.#mark) this.writer.changed(this.clock.ns);
     this.#mark = mark;
     this.writer.maintain(this.clock.ns);

@@ -3,7 +3,7 @@
 // stall stays one, nobody is recovered twice, mutes and budgets go on. What happened after the
 // state was written that the next daemon began with may be told again, and nothing else.
 import { SimulationFailure } from "./failure.ts";
-import { BUDGET, STATE_THRESHOLD_NS } from "./state_daemon.ts";
+import { BUDGET, GHOST_GRACE_NS, STATE_THRESHOLD_NS } from "./state_daemon.ts";
 
 /** One process from its start to its end; times are true ones of the world. */
 export interface Process {
@@ -50,6 +50,20 @@ export interface Version {
   untilNs: number;
   readonly known: ReadonlySet<Account>;
   readonly mutes: ReadonlyMap<string, number>;
+  readonly guard: GuardState;
+  readonly ghost: Ghost;
+}
+
+/** Of the guard; a rest that is over, or that never was, is NaN. */
+export interface GuardState {
+  readonly isActive: boolean;
+  readonly restNs: number;
+}
+
+/** Of the agent that never comes: since when it is expected, and when it was told as missing. */
+interface Ghost {
+  readonly sinceNs: number;
+  readonly toldNs: number;
 }
 
 /** Of a daemon that began with nothing. */
@@ -58,6 +72,8 @@ const NOTHING = { atNs: Number.NEGATIVE_INFINITY, untilNs: Number.NEGATIVE_INFIN
 const CLOCK_NS_MAX = 1e6;
 /** A turn, and the beats that wait for one. */
 const SLACK_NS = 0.4e9;
+/** An active guard is over after five windows, which may begin a quarter of one after a start. */
+const GUARD_NS_MAX = 5.25 * STATE_THRESHOLD_NS;
 /** Who may hold a dead connection, and runs, is held until so long after the start. */
 const HELD_NS_MAX = 10e9;
 /** The first look is in the turn after the start, and counts as one of the start. */
@@ -78,10 +94,16 @@ export class StateLedger {
     givenUp: 0,
     cutOffHung: 0,
     cutOffLong: 0,
+    guarded: 0,
+    guardWentOn: 0,
+    restWentOn: 0,
+    missing: 0,
+    missingEarly: 0,
+    stayedMissing: 0,
   };
-  nowNs = 0;
+  nowNs: number;
   /** When the daemon of now began, and whether it began with all that it could have. */
-  #lifeNs = 0;
+  #lifeNs: number;
   /** Whoever was connected to the daemon before is not to this one. */
   #isAnew = false;
   readonly #accounts = new Map<string, Account>();
@@ -90,13 +112,29 @@ export class StateLedger {
   /** Starts of recoveries of a name that the daemon of now certainly knows of, and all of them. */
   readonly #starts = new Map<string, readonly number[]>();
   readonly #everStarted = new Map<string, number>();
+  #guard: GuardState = { isActive: false, restNs: Number.NaN };
+  /** It was active before the turn of now and after it. */
+  #isGuarding = false;
+  /** When it became active, in this life, and when it was so last. */
+  #guardBeganNs = Number.NaN;
+  #guardLastNs = Number.NEGATIVE_INFINITY;
+  /** When it became active or was over. */
+  readonly #guardChanges: number[] = [];
+  #ghost: Ghost;
   /** When something changed that the next daemon has to know. */
   #changes: number[] = [];
+
+  constructor(nowNs: number) {
+    this.nowNs = nowNs;
+    this.#lifeNs = nowNs;
+    this.#ghost = { sinceNs: nowNs, toldNs: Number.NaN };
+  }
 
   version(): Version {
     const known = [...this.#accounts.values()].filter(({ isKnown }) => isKnown);
     const untilNs = Number.POSITIVE_INFINITY;
-    return { atNs: this.nowNs, untilNs, known: new Set(known), mutes: new Map(this.mutes) };
+    const records = { known: new Set(known), mutes: new Map(this.mutes) };
+    return { atNs: this.nowNs, untilNs, ...records, guard: this.#guard, ghost: this.#ghost };
   }
 
   heard(process: Process): void {
@@ -125,11 +163,47 @@ export class StateLedger {
     account.toldNs = Number.NaN;
   }
 
+  /** The guard after a turn; `wasActive`: before it. */
+  guardIs(guard: GuardState, wasActive: boolean): void {
+    this.#isGuarding = wasActive && guard.isActive;
+    if (guard.isActive) this.#guardLastNs = this.nowNs;
+    if (guard.isActive !== this.#guard.isActive) {
+      this.#guardChanges.push(this.nowNs);
+      this.#guardBeganNs = guard.isActive ? this.nowNs : Number.NaN;
+      this.changed();
+    }
+    if (guard.isActive && !this.#guard.isActive) this.counts["guarded"]! += 1;
+    this.#guard = guard;
+    if (this.nowNs - this.#guardBeganNs > GUARD_NS_MAX + SLACK_NS)
+      throw new SimulationFailure("promise: a guard ends", "over", `active at ${this.nowNs}`);
+  }
+
+  /** The agent that never comes is reported. */
+  missing(): void {
+    const { toldNs } = this.#ghost;
+    if (toldNs > 0) throw new SimulationFailure("promise: missing is told once", "once", "again");
+    if (this.nowNs < this.#ghostDueNs)
+      throw new SimulationFailure("promise: a grace is whole", this.#ghostDueNs, this.nowNs);
+    if (this.nowNs < this.#lifeNs + GHOST_GRACE_NS) this.counts["missingEarly"]! += 1;
+    this.#ghost = { ...this.#ghost, toldNs: this.nowNs };
+    this.counts["missing"]! += 1;
+    this.changed();
+  }
+
+  /** Its grace goes on over a start, after which it has a threshold. */
+  get #ghostDueNs(): number {
+    const { sinceNs } = this.#ghost;
+    const earliestNs = sinceNs < this.#lifeNs ? this.#lifeNs + STATE_THRESHOLD_NS : sinceNs;
+    return Math.max(sinceNs + GHOST_GRACE_NS, earliestNs);
+  }
+
   /** The stall of `pid` is exported: it is judged. */
   stalled(pid: number): void {
     const account = this.#of(pid);
     const silentNs = this.nowNs - Math.max(account.heardNs, this.#lifeNs);
     if (silentNs < STATE_THRESHOLD_NS) this.#fail("no false stall", account, `${silentNs} silent`);
+    if (this.#isGuarding && Number.isNaN(account.diedToldNs))
+      this.#fail("the guard holds", account, "judged");
     if (this.#mayBeCutOff(account)) this.#judgedCutOff(account);
     if (account.stalledNs > 0) this.#fail("a silence is one stall", account, "again");
     account.stalledNs = this.nowNs;
@@ -160,6 +234,8 @@ export class StateLedger {
     if (endedNs > this.nowNs && !isFrozen && this.#isHealthy(account))
       this.#fail("nobody healthy is recovered", account, "recovered");
     if (this.isMuted(name)) this.#fail("nobody muted is recovered", account, "recovered");
+    if (this.#isGuarding && Number.isNaN(account.diedToldNs))
+      this.#fail("the guard holds recoveries", account, "recovered");
     account.recoveredNs = this.nowNs;
     this.changed();
     const starts = this.#starts.get(name) ?? [];
@@ -215,13 +291,15 @@ export class StateLedger {
 
   /** Who has been silent for long enough is judged, and told unless it is muted. */
   endTurn(): void {
+    if (Number.isNaN(this.#ghost.toldNs) && this.#ghostDueNs + SLACK_NS < this.nowNs)
+      throw new SimulationFailure("promise: missing is told", this.#ghostDueNs, this.nowNs);
     for (const account of this.#accounts.values()) {
       const { heardNs, isKnown, process, stalledNs, toldNs } = account;
       if (!isKnown) continue;
       const dueNs = this.#mayBeCutOff(account)
         ? this.#cutOffDueNs(account)
         : Math.max(heardNs, this.#lifeNs) + STATE_THRESHOLD_NS;
-      if (dueNs + SLACK_NS > this.nowNs) continue;
+      if (Math.max(dueNs, this.#guardLastNs) + SLACK_NS > this.nowNs) continue;
       if (Number.isNaN(stalledNs)) this.#fail("no stall is missed", account, `none, due ${dueNs}`);
       const muteEndNs = this.mutes.get(process.name) ?? 0;
       // One of before has its threshold from the start, in which it may be heard.
@@ -264,8 +342,11 @@ export class StateLedger {
    * The next daemon begins, with a state of `version`; undefined = with nothing. `foundOf` says
    * what it has of a process, `mutes` who is muted and until when.
    */
-  restarted({ version, foundOf, mutes, isAnew }: Restart): void {
+  restarted(restart: Restart): void {
+    const { version, foundOf, mutes, isAnew } = restart;
     this.#lifeNs = this.nowNs;
+    this.#restoreGuard(restart);
+    this.#restoreGhost(restart);
     this.#isAnew = isAnew;
     this.#changes = [];
     const { atNs, untilNs } = version ?? NOTHING;
@@ -326,6 +407,49 @@ export class StateLedger {
     this.counts["lostWindow"]! += 1;
   }
 
+  #restoreGuard({ version, guard, isSameBoot }: Restart): void {
+    this.#guard = guard;
+    this.#guardBeganNs = guard.isActive ? this.nowNs : Number.NaN;
+    this.#guardLastNs = guard.isActive ? this.nowNs : Number.NEGATIVE_INFINITY;
+    if (version === undefined || !isSameBoot) {
+      if (guard.isActive || guard.restNs > this.nowNs)
+        throw new SimulationFailure("promise: a guard begins anew", "none", guard);
+      return;
+    }
+    const { atNs, untilNs, guard: before, known } = version;
+    if (this.#guardChanges.some((changeNs) => changeNs > atNs && changeNs <= untilNs)) return;
+    const isLeft = [...known].every(({ process }) => process.endedNs <= this.nowNs);
+    if (before.isActive && !guard.isActive && !isLeft)
+      throw new SimulationFailure("promise: a guard goes on", "active", guard);
+    if (guard.isActive && !before.isActive)
+      throw new SimulationFailure("promise: only an active guard is active", "none", guard);
+    if (before.restNs > this.nowNs && !(Math.abs(guard.restNs - before.restNs) < CLOCK_NS_MAX))
+      throw new SimulationFailure("promise: a rest goes on", before.restNs, guard.restNs);
+    if (guard.isActive) this.counts["guardWentOn"]! += 1;
+    if (before.restNs > this.nowNs) this.counts["restWentOn"]! += 1;
+  }
+
+  #restoreGhost({ version, isGhostMissing, isSameBoot }: Restart): void {
+    const nothing = { sinceNs: this.nowNs, toldNs: Number.NaN };
+    const { atNs, untilNs } = version ?? NOTHING;
+    const { toldNs, sinceNs } = version === undefined ? nothing : this.#ghostOf(version);
+    if (isGhostMissing ? !(toldNs <= untilNs) : toldNs <= atNs)
+      throw new SimulationFailure("promise: missing stays missing", toldNs, isGhostMissing);
+    if (isGhostMissing) this.counts["stayedMissing"]! += 1;
+    this.#ghost = {
+      sinceNs: isSameBoot ? sinceNs : this.nowNs,
+      toldNs: isGhostMissing ? toldNs : Number.NaN,
+    };
+  }
+
+  /** What was told while the state was written may be in it. */
+  #ghostOf({ ghost, atNs, untilNs }: Version): Ghost {
+    const { toldNs } = this.#ghost;
+    return Number.isNaN(ghost.toldNs) && toldNs > atNs && toldNs <= untilNs
+      ? { ...ghost, toldNs }
+      : ghost;
+  }
+
   /** A mute that began while the state was written may be in it. */
   #restoreMutes(version: Version | undefined, found: ReadonlyMap<string, number>): void {
     for (const [name, untilNs] of version?.mutes ?? []) {
@@ -373,6 +497,9 @@ interface Restart {
   readonly version: Version | undefined;
   readonly foundOf: (process: Process) => Found;
   readonly mutes: ReadonlyMap<string, number>;
+  readonly guard: GuardState;
+  readonly isGhostMissing: boolean;
+  readonly isSameBoot: boolean;
   /** The socket of the daemon before is no more. */
   readonly isAnew: boolean;
 }

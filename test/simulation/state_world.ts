@@ -10,7 +10,13 @@ import { SimulationFailure } from "./failure.ts";
 import type { Random } from "./random.ts";
 import { SimulatedDisk } from "./simulated_disk.ts";
 import { STATE_PATH, STATE_THRESHOLD_NS, StateDaemon } from "./state_daemon.ts";
-import { type Found, type Process, StateLedger, type Version } from "./state_ledger.ts";
+import {
+  type Found,
+  type GuardState,
+  type Process,
+  StateLedger,
+  type Version,
+} from "./state_ledger.ts";
 
 const NAMES = ["worker", "api", "db"];
 const PROCESSES_MAX = 24;
@@ -21,6 +27,8 @@ const PERIOD_NS = STATE_THRESHOLD_NS / 4;
 const STEP_NS_MAX = STATE_THRESHOLD_NS / 10;
 /** The state is written every 2 s at most; and the steps in which a writing is done. */
 const STATE_EVERY_NS = 2e9;
+/** True time of the first start. */
+const STARTED_NS = 1e12;
 const WALL_MS = 1_700_000_000_000;
 
 /** How a life ends, or what happens to the file before the next one. */
@@ -36,7 +44,7 @@ interface Written {
 }
 
 export class StateWorld {
-  readonly ledger = new StateLedger();
+  readonly ledger = new StateLedger(STARTED_NS);
   readonly endings = new Map<string, number>();
   /** The longest time for which a kill took away what had changed. */
   lostNsMax = 0;
@@ -45,7 +53,7 @@ export class StateWorld {
   readonly #processes = new Map<number, Process>();
   #journal: FiredEntry[] = [];
   #daemon: StateDaemon;
-  #nowNs = 1e12;
+  #nowNs = STARTED_NS;
   #boot = 1;
   /** Clock of the daemon of now minus true time. */
   #epochNs = 0;
@@ -73,6 +81,7 @@ export class StateWorld {
     const random = this.#random;
     this.#pass(random.between(1, STEP_NS_MAX));
     if (random.chance(0.3)) this.#mishap();
+    if (random.chance(0.01)) this.#freezeMost();
     const beating = this.#beat();
     for (let turns = 0; turns < 3; turns++) this.#turn(turns === 0 ? beating : []);
     if (random.chance(0.04)) this.#mute();
@@ -154,6 +163,13 @@ export class StateWorld {
     this.#daemon.identities.table.delete(process.pid);
   }
 
+  /** As a machine that swaps does; and somebody may let all go on again. */
+  #freezeMost(): void {
+    const isFrozen = this.#random.chance(0.6);
+    for (const process of this.#now)
+      if (!isFrozen || this.#random.chance(0.8)) this.#freeze(process, isFrozen);
+  }
+
   /** It is stopped, or hangs: then it is not put on a processor, and nothing says why. */
   #freeze(process: Process, isFrozen: boolean): void {
     if (isFrozen && !process.isFrozen) {
@@ -191,7 +207,10 @@ export class StateWorld {
   }
 
   #turn(beating: readonly Process[]): void {
-    for (const line of this.#daemon.turn()) this.#told(line);
+    const { isActive = false } = this.#daemon.guardMemory ?? {};
+    const lines = this.#daemon.turn();
+    this.ledger.guardIs(this.#guardNow, isActive);
+    for (const line of lines) this.#told(line);
     for (const process of beating) this.ledger.heard(process);
     for (const child of this.#daemon.runner.children.splice(0)) child.exited(1, Number.NaN);
     this.ledger.endTurn();
@@ -205,6 +224,7 @@ export class StateWorld {
     else if (what === "stalled") this.ledger.told(pid);
     else if (what === "began") this.ledger.recovered(pid);
     else if (what === "refused") this.ledger.refused(pid, mark!);
+    else if (what === "missing") this.ledger.missing();
     else if (what === "back") this.ledger.counts["returns"]! += 1;
   }
 
@@ -295,6 +315,9 @@ export class StateWorld {
       version,
       foundOf: (process) => this.#foundOf(process),
       mutes: this.#mutesNow(),
+      guard: this.#guardNow,
+      isGhostMissing: this.#daemon.expected.missingCount > 0,
+      isSameBoot: state !== undefined && state.moment.bootId === this.#bootId,
       isAnew,
     });
     for (const { pid, generation } of died) this.ledger.diedUnseen(pid, generation);
@@ -318,6 +341,12 @@ export class StateWorld {
     if (slot < 0 || tracker.slots.generation[slot] !== generation) return "none";
     if (!tracker.table.slots.isLatched(slot)) return "listening";
     return this.#daemon.recovery.held.wordOf(pid) === "untold" ? "held" : "stalled";
+  }
+
+  /** In true times. */
+  get #guardNow(): GuardState {
+    const { isActive = false, restNs = Number.NaN } = this.#daemon.guardMemory ?? {};
+    return { isActive, restNs: restNs - this.#epochNs };
   }
 
   #mutesNow(): Map<string, number> {

@@ -96,4 +96,20 @@ describe("restoreRest()", () => {
       expect(rest.prefix).toEqual([prefix]);
     }
   });
+
+  test("lets graces and the guard go on in the same boot, and begins them anew in another", () => {
+    const grace = { agent: "cron", sinceNs: 70 * S, expected: 1 };
+    const guard = {
+      ...{ isActive: true, sinceNs: 85 * S, windowNs: 5 * S, silent: 12, members: 20 },
+      restNs: 200 * S,
+    };
+    const state = { grace: [grace, { ...grace, sinceNs: 95 * S }], guard: [guard] };
+    const after = aMinuteLater(state);
+    expect(after.grace.map(({ sinceNs }) => sinceNs)).toEqual([-79 * S, -59 * S]);
+    expect(after.guard).toEqual([{ ...guard, sinceNs: -64 * S, restNs: 51 * S }]);
+    const none = aMinuteLater({ guard: [{ ...guard, restNs: Number.NaN }] });
+    expect(none.guard[0]!.restNs).toBeNaN();
+    const other = aMinuteLater(state, OTHER_BOOT);
+    expect([other.grace, other.guard]).toEqual([[], []]);
+  });
 });

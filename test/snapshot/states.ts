@@ -83,6 +83,8 @@ export const EMPTY: State = {
   sender: [],
   prefix: [],
   auditHead: [],
+  grace: [],
+  guard: [],
 };
 
 /** One of every kind of record. */
@@ -115,6 +117,10 @@ export const FULL: State = {
   ],
   prefix: [{ listener: "edge", kind: "retired", ivLow: 11, ivHigh: 12 }],
   auditHead: [{ file: "/var/log/varta/audit.log", seq: 41, chain: "ab".repeat(32) }],
+  grace: [{ agent: "cron", sinceNs: 70e9, expected: 1 }],
+  guard: [
+    { isActive: true, sinceNs: 85e9, windowNs: 5e9, silent: 12, members: 20, restNs: Number.NaN },
+  ],
 };
 
 export function* rowsOf(state: State): Iterable<StateRow> {

@@ -5,6 +5,7 @@ import { Crew, crewProgram, NEEDS_CREW } from "../../support/crew.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { until } from "../../support/until.ts";
+import { sampleAt } from "../../metrics/page.ts";
 
 setDefaultTimeout(60_000);
 afterAll(endLeftovers);
@@ -44,6 +45,28 @@ describe.skipIf(crewProgram === undefined)(`members of before a restart${NEEDS_C
       cause: "restarted",
     });
     await until("all to be told", () => daemon.saying("agent stalled").length === AGENTS);
+    await crew[Symbol.asyncDispose]();
+    await daemon[Symbol.asyncDispose]();
+    directory[Symbol.dispose]();
+  });
+
+  test("that are held when the daemon is killed are held by the next one, which says so once", async () => {
+    const { daemon: before, crew, directory } = await restarted("frozen");
+    await before.untilSays("guard active");
+    const written = async () => sampleAt(await before.page(), "varta_state_behind_seconds") === 0;
+    await until("the state to be written", written);
+    const told = before.saying("agent stalled").length;
+    before.signal("SIGKILL");
+    await before.exited();
+    const daemon = await DaemonProcess.start({ config: CONFIG, directory: directory.path });
+    expect(sampleAt(await daemon.page(), "varta_guard_active")).toBe(1);
+    await daemon.untilSays("guard over");
+    const [restored, first] = ["state restored", "agent stalled"].map((msg) =>
+      Date.parse(daemon.saying(msg)[0]!.fields.get("time")!),
+    );
+    expect(first! - restored!).toBeGreaterThan(1.2 * THRESHOLD_MS);
+    expect(daemon.saying("guard active")).toEqual([]);
+    await until("all to be told", () => daemon.saying("agent stalled").length === AGENTS - told);
     await crew[Symbol.asyncDispose]();
     await daemon[Symbol.asyncDispose]();
     directory[Symbol.dispose]();
