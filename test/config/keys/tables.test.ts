@@ -1,6 +1,6 @@
 // Every key of the schema: its type, its range, its default (spec 07 section 2, spelled out again
 // here) and what is said about a neighbour of its name.
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -38,9 +38,12 @@ function problemOf(result: LoadResult, [table, key]: Place): string | undefined 
   return result.problems.find((problem) => problem.key === `${name}.${key}`)?.text;
 }
 
+/** Many hundred files are read in its directory, one after the other. */
+const fixture = new FixtureHost();
+beforeAll(() => fixture.writeSecrets());
+afterAll(() => fixture[Symbol.dispose]());
+
 async function problemFor(place: Place, literal: string): Promise<string | undefined> {
-  using fixture = new FixtureHost();
-  fixture.writeSecrets();
   const result = await fixture.load(fileWith(place, literal));
   return problemOf(result, place);
 }
