@@ -43,7 +43,7 @@ describe("ruleFinder()", () => {
   test("gives the name, the place and the threshold of the rule that takes a member", () => {
     const local = { name: "local", bindsOwner: false, index: 1, thresholdNs: 2e9 };
     const bounds = { thresholdMinNs: 2e9, thresholdMaxNs: 2e9 };
-    const terms = { ...bounds, lateNs: Number.POSITIVE_INFINITY, graceNs: 0 };
+    const terms = { ...bounds, announce: false, lateNs: Number.POSITIVE_INFINITY, graceNs: 0 };
     expect(find(NOBODY)).toEqual({ ...local, ...terms });
     expect(find({ ...NOBODY, user: "root" })).toMatchObject({ index: 0, name: undefined });
     expect(find({ ...NOBODY, listener: "udp-0" })).toBeUndefined();
