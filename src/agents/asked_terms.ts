@@ -91,14 +91,13 @@ interface Extension {
   /** When the member is judged as it is. */
   readonly deadlineNs: number;
   readonly extendUsec: number;
-  /** It has asked for more time since its last beat. */
-  readonly wasExtended: boolean;
 }
 
 /** When the member is judged after it asked for more time: never earlier than without. */
-export function extendedDeadlineNs(asked: Extension, { thresholdMaxNs }: AskedBounds): number {
-  const { nowNs, deadlineNs, extendUsec, wasExtended } = asked;
-  if (wasExtended) return deadlineNs;
+export function extendedDeadlineNs(
+  { nowNs, deadlineNs, extendUsec }: Extension,
+  thresholdMaxNs: number,
+): number {
   const moreNs = Math.min(extendUsec * NS_PER_US, thresholdMaxNs, EXTEND_NS_MAX);
   return Math.max(deadlineNs, nowNs + moreNs);
 }

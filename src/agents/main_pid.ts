@@ -15,16 +15,16 @@ export interface ProcessPlace {
 
 export interface MainProcess extends ProcessPlace {
   readonly isAlive: boolean;
-  /** Observer time at which it started; NaN = not known. */
-  readonly startedNs: number;
+  /** Its start time; NaN = not known. */
+  readonly startTime: number;
 }
 
 export interface MainPidQuestion {
   readonly senderPid: number;
   /** 0 = what the message names cannot be a process. */
   readonly mainPid: number;
-  /** Observer time at which the message was received. */
-  readonly receivedNs: number;
+  /** When the message was received, on the clock of start times. */
+  readonly receivedGeneration: number;
   /** Undefined = it could not be looked at. */
   readonly sender: ProcessPlace | undefined;
   readonly main: MainProcess | undefined;
@@ -32,12 +32,12 @@ export interface MainPidQuestion {
 
 /** The pid of the member; 0 = the message is refused. */
 export function memberPid(question: MainPidQuestion): number {
-  const { senderPid, mainPid, receivedNs, sender, main } = question;
+  const { senderPid, mainPid, receivedGeneration, sender, main } = question;
   if (mainPid === senderPid) return senderPid;
   if (mainPid === 0 || sender === undefined || main === undefined) return 0;
   if (sender.uid !== main.uid || !isSamePlace(sender, main)) return 0;
   // A pid that was given anew after the message is another process than the one that was meant.
-  return main.isAlive && main.startedNs <= receivedNs ? mainPid : 0;
+  return main.isAlive && main.startTime <= receivedGeneration ? mainPid : 0;
 }
 
 function isSamePlace(a: ProcessPlace, b: ProcessPlace): boolean {

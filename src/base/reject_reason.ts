@@ -19,6 +19,9 @@ export const REJECT_ORIGIN_CONFLICT = 13;
 export const REJECT_NAMESPACE_CONFLICT = 14;
 export const REJECT_CAPACITY = 15;
 export const REJECT_OUT_OF_ORDER = 16;
+/** Of a notify listener: a text that is none, and a word for a process that is not its own. */
+export const REJECT_TEXT = 17;
+export const REJECT_MAINPID = 18;
 
 /** Label values of `varta_datagrams_rejected_total{reason}`, indexed by reason. */
 export const REJECT_REASONS = [
@@ -39,6 +42,8 @@ export const REJECT_REASONS = [
   "namespace_conflict",
   "capacity",
   "out_of_order",
+  "text",
+  "mainpid",
 ] as const;
 
 export const REJECT_REASON_COUNT = REJECT_REASONS.length;

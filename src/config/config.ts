@@ -37,5 +37,6 @@ type ListenerOf<K extends ListenerKind> = ConfigOf<(typeof LISTENER_KEYS)[K]>;
 export type ListenerConfig =
   | ListenerOf<"unix">
   | ListenerOf<"unix-stream">
+  | ListenerOf<"notify">
   | ListenerOf<"udp">
   | ListenerOf<"secure-udp">;

@@ -35,10 +35,11 @@ export class AskedBeatsDoor implements BeatsDoor {
 
   doors(name: string | undefined, peer: PeerCredentials | undefined): DoorsAnswer | Refusal {
     const found = this.#listenerFor(peer);
+    const notify = this.#listenerFor(peer, "notify")?.path ?? null;
     if (found === undefined) return mayNotBeat(peer);
     const thresholdNs = this.#thresholdNs(name, peer!.pid);
     const threshold_ms = Math.floor(thresholdNs / NS_PER_MS);
-    return { v: 1, socket: found.path, stream: null, notify: null, threshold_ms };
+    return { v: 1, socket: found.path, stream: null, notify, threshold_ms };
   }
 
   beat(
@@ -69,15 +70,16 @@ export class AskedBeatsDoor implements BeatsDoor {
     });
   }
 
-  /** The first Unix listener in force at which the peer may beat. */
+  /** The first listener of a kind in force at which the peer may beat. */
   #listenerFor(
     peer: PeerCredentials | undefined,
+    kind: UnixListener["kind"] = "unix",
   ): { readonly number: number; readonly path: string } | undefined {
     const { listeners, listenersInForce } = this.#options.observer;
     if (peer === undefined) return undefined;
     for (const number of listenersInForce) {
       const listener = listeners[number]!;
-      if (!(listener instanceof UnixListener)) continue;
+      if (!(listener instanceof UnixListener) || listener.kind !== kind) continue;
       const { allowList, path } = listener;
       if (allowList === undefined || allowList.allows(peer.uid, peer.gid)) return { number, path };
     }

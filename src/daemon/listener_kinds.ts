@@ -65,7 +65,8 @@ export function bindListener(config: ListenerConfig, kept: KeptSockets): Listene
   if (!("path" in config)) return new UdpSocket({ ...config, kept });
   const { path, mode, gid } = config;
   if (config.kind === "unix-stream") return new UnixStreamSocket({ path, mode, gid, kept });
-  return new UnixSocket({ path, mode, gid, kept }, nowGeneration);
+  const dropsRights = config.kind === "notify";
+  return new UnixSocket({ path, mode, gid, kept, dropsRights }, nowGeneration);
 }
 
 /**
@@ -80,7 +81,7 @@ export function bindAnother(
     const { path, mode, gid } = config;
     const options = { path, mode, gid, kept, syncsDirectory: false };
     if (config.kind === "unix-stream") return new UnixStreamSocket(options);
-    return new UnixSocket(options, nowGeneration);
+    return new UnixSocket({ ...options, dropsRights: config.kind === "notify" }, nowGeneration);
   }
   const inTheWay = leaving.filter((one) => one instanceof UdpSocket && one.port === config.port);
   return new UdpSocket(
@@ -119,6 +120,7 @@ export function makeListener(
   const takesControl = !isOfOptions(parts.live.current);
   if (config.kind === "unix")
     return new UnixListener({ ...unixOptions(config), takesControl }, socket as UnixSocket);
+  if (config.kind === "notify") return new UnixListener(unixOptions(config), socket as UnixSocket);
   if (config.kind === "unix-stream")
     return new UnixStreamListener(streamOptions(config), socket as UnixStreamSocket);
   if (config.kind === "udp")
@@ -140,15 +142,20 @@ export function makeListener(
 
 /** Its socket and its kind are the same. */
 export function changeListener(listener: DaemonListener, config: ListenerConfig): void {
-  if (listener instanceof UnixListener) listener.change(unixOptions(config as ConfigOf<"unix">));
+  if (listener instanceof UnixListener)
+    listener.change(unixOptions(config as ConfigOf<"unix" | "notify">));
   else if (listener instanceof UnixStreamListener)
     listener.change(streamOptions(config as ConfigOf<"unix-stream">));
   else listener.change(udpOptions(config as ConfigOf<"udp" | "secure-udp">));
 }
 
-function unixOptions(config: ConfigOf<"unix">): UnixListenerOptions {
+function unixOptions(config: ConfigOf<"unix"> | ConfigOf<"notify">): UnixListenerOptions {
   const { allowUids, allowGids, ...options } = config;
-  return { ...options, allowList: allowListOf(allowUids, allowGids), nowGeneration };
+  const allowList = allowListOf(allowUids, allowGids);
+  // The kernel bounds a queue of texts by their number alone.
+  if (options.kind === "notify")
+    return { ...options, rcvbufBytes: 0, takesTexts: true, allowList, nowGeneration };
+  return { ...options, allowList, nowGeneration };
 }
 
 function streamOptions(config: ConfigOf<"unix-stream">): UnixStreamListenerOptions {

@@ -23,6 +23,7 @@ import { IDENTITY } from "../observer/identification.ts";
 import { OBSERVER, PID_MAX } from "../observer/observer_counters.ts";
 import { CUT_OFF } from "../observer/cut_off.ts";
 import { GUARD } from "../observer/guard_watch.ts";
+import { NOTIFY } from "../observer/notify_texts.ts";
 import { PAUSES } from "../observer/pause_watch.ts";
 import { SELF_BEATS } from "../observer/self_beats.ts";
 import { LATES } from "../observer/silence_watch.ts";
@@ -63,6 +64,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       PID_MAX,
       SOCKET,
       STREAM,
+      NOTIFY,
       BIND,
       SOCKET_FILES,
       CLOCK,
@@ -98,6 +100,7 @@ export const BLOCKS_OF_FILES: readonly AnyBlock[] = [
   LATES,
   TOLD_PAUSES,
   GUARD,
+  NOTIFY,
   CUT_OFF,
   ROWS,
   STATE,

@@ -2,15 +2,18 @@
 // kind, and families of what is not configured. They are left out as long as they are 0, so nothing
 // that happens after all is hidden (spec 08 section 1). A daemon without a configuration file has
 // the page of the Rust observer, where everything is there.
+import { adoptsOrphans } from "../../ffi/wait.ts";
 import { isUnixKind } from "../config/keys/listener_keys.ts";
 import { EXPECTED } from "../agents/expected_agents.ts";
 import { AUDIT } from "../audit/counters.ts";
 import { type AnyBlock, familiesOf } from "../base/counters.ts";
 import type { Config, ListenerConfig } from "../config/config.ts";
+import type { ExitStatusSources } from "./end_wiring.ts";
 import { STATE } from "./state_counters.ts";
 import { EXPORT } from "../export/event_export.ts";
 import { SECURE } from "../listener/counters.ts";
 import type { IsPossible } from "../metrics/family_section.ts";
+import { NOTIFY } from "../observer/notify_texts.ts";
 import { METRICS } from "../metrics/metrics.ts";
 import { ORPHANS } from "../recovery/children/orphan_reaper.ts";
 import { GIVEN_UP, RECOVERY } from "../recovery/counters.ts";
@@ -29,6 +32,12 @@ interface HostFacts {
   readonly adoptsOrphans: boolean;
   /** There is a service manager that can be asked. */
   readonly hasSystemd: boolean;
+}
+
+/** `sources`: undefined = there is no configuration file. */
+export function scopeHere(config: Config, sources: ExitStatusSources | undefined): IsPossible {
+  const facts = { adoptsOrphans: adoptsOrphans(), hasSystemd: sources?.systemd === true };
+  return sources === undefined ? scopeOfOptions : pageScope(config, facts);
 }
 
 export function pageScope(config: Config, host: HostFacts): IsPossible {
@@ -53,6 +62,11 @@ export function pageScope(config: Config, host: HostFacts): IsPossible {
   };
 }
 
+/** Of a daemon without a configuration file: what came after the Rust observer, as long as 0. */
+function scopeOfOptions(name: string, labels: Readonly<Record<string, string>>): boolean {
+  return name !== REJECTED || !OF_NOTIFY.includes(labels["reason"] ?? "");
+}
+
 /** Something may be done about a stall. */
 export function recovers({ recovery, plans }: Config): boolean {
   return [recovery, ...plans].some(
@@ -61,6 +75,8 @@ export function recovers({ recovery, plans }: Config): boolean {
 }
 
 const REJECTED = "varta_datagrams_rejected_total";
+/** The reasons of a notify listener alone. */
+const OF_NOTIFY = ["text", "mainpid"];
 
 /** The cause counter of each reason that only some listeners have. */
 const CAUSES: readonly RuledOut[] = [
@@ -96,6 +112,7 @@ function ofListeners(config: Config): RuledOut[] {
     { family: AUTH_FAILURES, values: ["uid", "pid"].filter(nowhere) },
     { family: RATE_LIMITED, values: ["per_pid", "global"].filter((one) => nowhere(`rate_${one}`)) },
     ...(kinds.includes("secure-udp") ? [] : all(SECURE)),
+    ...(kinds.includes("notify") ? [] : all(NOTIFY)),
     ...(kinds.every(isUnixKind)
       ? [{ family: "varta_watch_identity_looks_total", values: ["remote"] }]
       : []),
@@ -112,11 +129,13 @@ function reasonsOfOthers(listener: ListenerConfig): string[] {
     "cross_namespace",
     "namespace_conflict",
   ];
-  if (listener.kind === "secure-udp") return [...ofUnix, "uid"];
-  if (listener.kind === "udp") return [...ofSecure, ...ofUnix, "uid"];
-  const { allowUids, allowGids } = listener;
+  const ofFrames = ["wrong_size", "ctrl_truncated", "decode", "pid", "out_of_order"];
+  if (listener.kind === "secure-udp") return [...OF_NOTIFY, ...ofUnix, "uid"];
+  if (listener.kind === "udp") return [...OF_NOTIFY, ...ofSecure, ...ofUnix, "uid"];
+  const { allowUids, allowGids, kind } = listener;
   const isOpen = (allowUids ?? []).length + (allowGids ?? []).length === 0;
-  return isOpen ? [...ofSecure, "uid"] : ofSecure;
+  const ofOthers = [...ofSecure, ...(kind === "notify" ? ofFrames : OF_NOTIFY)];
+  return isOpen ? [...ofOthers, "uid"] : ofOthers;
 }
 
 function ofFeatures(config: Config): RuledOut[] {

@@ -1,6 +1,5 @@
 // Makes the parts of the daemon from its configuration. Nothing is bound or started here; what the
 // service manager handed over is taken in.
-import { adoptsOrphans } from "../../ffi/wait.ts";
 import { monotonicNs } from "./monotonic.ts";
 import { MemberNames } from "../agents/announcing.ts";
 import { ExpectedAgents, type ExpectedReports } from "../agents/expected_agents.ts";
@@ -46,7 +45,7 @@ import { makeKept } from "./kept_wiring.ts";
 import { makeCutOff } from "./cut_off_wiring.ts";
 import { Later } from "./later.ts";
 import { Log } from "./log.ts";
-import { pageScope } from "./page_scope.ts";
+import { scopeHere } from "./page_scope.ts";
 import { type AskerParts, makeAskerParts } from "./asker_parts.ts";
 import { makeAgentPage } from "./agent_page_wiring.ts";
 import { expectedAgents, inForce, reservedNames, ruleFinder, takenNames } from "./member_rules.ts";
@@ -165,6 +164,7 @@ export function makeParts(options: PartsOptions): Parts {
     thresholdNs: config.observer.thresholdNs,
     clock,
     processes,
+    places: processes,
     observerInode: processes.ownNamespaceInode(),
     readPidMax: () => readPidMax(),
     trackerCapacity: config.tracker.capacity,
@@ -231,7 +231,13 @@ export function makeParts(options: PartsOptions): Parts {
   metrics.show(loaded);
   metrics.show(selfBeats.counters);
   if (!config.optionsAlone)
-    for (const { counters } of [expected, observer.silence, observer.silence.guarded!, pauseCause])
+    for (const { counters } of [
+      expected,
+      observer.texts,
+      observer.silence,
+      observer.silence.guarded!,
+      pauseCause,
+    ])
       metrics.show(counters);
   const names = new MemberNames(agents, takenNames(config.agents));
   const nameReports = new NameReports(log, () => clock.lastNs);
@@ -369,12 +375,6 @@ function makeLog({ config, env, colour }: PartsOptions, stderr: StreamWriter): L
   });
 }
 
-function scopeOf(config: Config): MetricsOptions["isPossible"] {
-  const sources = exitStatusSources(config);
-  const facts = { adoptsOrphans: adoptsOrphans(), hasSystemd: sources?.systemd === true };
-  return sources === undefined ? undefined : pageScope(config, facts);
-}
-
 function makeMetrics(
   config: Config,
   observer: Observer,
@@ -387,7 +387,7 @@ function makeMetrics(
     listeners: config.listeners,
     accounting: observer.accounting,
     perPid: config.metrics.perPid,
-    isPossible: scopeOf(config),
+    isPossible: scopeHere(config, exitStatusSources(config)),
     agents,
     build: { version: VERSION, revision: REVISION, runtime: RUNTIME, target: TARGET },
   });

@@ -139,7 +139,28 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
     cause: ({ framePid }) => `the nonce of pid ${framePid} does not advance`,
     hint: "two processes share a client (fork without a new one), beats overtook each other, or one was sent twice",
   },
+  text: {
+    cause: ({ detail }) => TEXT_CAUSES[detail] || "no message of sd_notify",
+    hint: "a message is lines of FIELD=VALUE, without a NUL, in at most 4096 bytes",
+  },
+  mainpid: {
+    cause: ({ peerPid, peerUid, detail }) =>
+      `pid ${peerPid} of uid ${peerUid} speaks for ${mainPidText(detail)}, which is not a live process of the same user in the same unit`,
+    hint: "a process speaks for one of its own user and unit: systemd-notify --pid=$$ from the script itself",
+  },
 };
+
+/** By the codes of notify_message.ts. */
+const TEXT_CAUSES: readonly string[] = [
+  "",
+  "an empty message",
+  "a message of more than 4096 bytes",
+  "a message with a NUL in it",
+];
+
+function mainPidText(pid: number): string {
+  return pid === 0 ? "what is no pid" : `pid ${pid}`;
+}
 
 export function refusalCause(refusal: Refusal, example: RefusedExample): string {
   return TEXTS[refusal].cause(example);

@@ -51,8 +51,8 @@ export function logListening(
   const { kind, name } = listener;
   if ("path" in listener) {
     const { path } = listener;
-    const ofStream = kind === "unix-stream" ? { kind } : {};
-    log.info("listening", { listener: name, ...ofStream, path, ...inherited(path, kept) });
+    const ofKind = kind === "unix" ? {} : { kind };
+    log.info("listening", { listener: name, ...ofKind, path, ...inherited(path, kept) });
   } else {
     const { address, port } = listener;
     log.info("listening", { listener: name, kind, address, port, ...inherited(listener, kept) });

@@ -49,6 +49,13 @@ export class Datagram {
 
   /** CONTROL_HELLO or CONTROL_BYE; 0 = it is a frame. */
   control = 0;
+  /**
+   * It is no frame but a text, whose beat has no number and no clock: it leaves those of its member
+   * as they are.
+   */
+  isUnnumbered = false;
+  /** It was accepted. */
+  isTaken = false;
 
   /** The fields of what it holds, once that is read; before, the pid is 0. */
   pid = 0;
@@ -87,6 +94,8 @@ export class Datagram {
   begin(batchRow: number): void {
     this.batchRow = batchRow;
     this.control = 0;
+    this.isUnnumbered = false;
+    this.isTaken = false;
     this.pid = 0;
     this.slot = -1;
     this.namespaceInode = Number.NaN;

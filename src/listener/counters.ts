@@ -40,7 +40,7 @@ export const SOCKET = blockPer(["listener"], {
     "Times that the queue of a unix listener was found full: senders were told to wait.",
     {
       ask: ({ kind, queueFull }: AskedListener) =>
-        kind === "unix" ? (queueFull ?? 0) : NOT_OF_ITS_KIND,
+        kind === "unix" || kind === "notify" ? (queueFull ?? 0) : NOT_OF_ITS_KIND,
     },
   ),
 });

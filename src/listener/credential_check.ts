@@ -71,6 +71,25 @@ export class CredentialCheck {
     }
   }
 
+  /**
+   * Fills the columns of `count` datagrams that are texts of any length, whose control slots are
+   * the narrow ones: what a slot has no room for is dropped, and no fault.
+   */
+  checkTexts(count: number, textLength: Uint32Array): void {
+    const { words, controlWord } = this.#arena;
+    const { verdict, origin, peerPid } = this.#batch;
+    for (let i = 0; i < count; i++) {
+      const header = i * arena.HEADER_STRIDE;
+      peerPid[i] = 0;
+      origin[i] = ORIGIN_SOCKET_MODE_ONLY;
+      textLength[i] = words[header + arena.HEADER_LENGTH]!;
+      this.#readNarrow(header, controlWord + i * arena.CONTROL_STRIDE);
+      const found = this.#takeCredentials(i);
+      // A text says nothing of whose it is: who has no pid here is nobody.
+      verdict[i] = peerPid[i] === 0 ? REJECT_NO_CREDENTIALS : found;
+    }
+  }
+
   #readNarrow(header: number, control: number): void {
     const { words } = this.#arena;
     const length = words[header + arena.HEADER_CONTROLLEN]!;

@@ -8,7 +8,7 @@ import type { KernelFilter } from "./kernel_filter.ts";
 import type { ReceivedBatch } from "./received_batch.ts";
 import type { StreamCounters } from "./stream_counters.ts";
 
-export type ListenerKind = "unix" | "unix-stream" | "udp" | "secure-udp";
+export type ListenerKind = "unix" | "unix-stream" | "notify" | "udp" | "secure-udp";
 
 export interface Listener {
   readonly kind: ListenerKind;
@@ -52,7 +52,7 @@ export interface Listener {
   /**
    * Where a beat of the daemon to itself goes; undefined = only those who have a key can send.
    */
-  readonly ownAddress?: SocketAddress;
+  readonly ownAddress?: SocketAddress | undefined;
 
   /**
    * Takes up to 64 datagrams without blocking and fills `batch`. Returns their number, 0 if there

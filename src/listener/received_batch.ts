@@ -52,6 +52,12 @@ export class ReceivedBatch {
   /** And the batch was received after this one. */
   receivedGeneration = Number.NaN;
 
+  /**
+   * Of a listener whose datagrams are texts: the length of each, one more than the longest if it is
+   * longer. The text begins where a frame would. Undefined = they are frames.
+   */
+  textLength: Uint32Array | undefined = undefined;
+
   constructor(words: Uint32Array, sources?: Uint32Array) {
     this.words = words;
     this.bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);

@@ -23,6 +23,7 @@ import { ReceivedBatch } from "./received_batch.ts";
 import { RubbishFilter } from "./rubbish_filter.ts";
 import { frameFilters } from "./rubbish_program.ts";
 import { PID_INIT, PID_MIN } from "../wire/frame.ts";
+import { NOTIFY_BYTES_MAX } from "../wire/notify_message.ts";
 import { HAS_CREDENTIALS, UnixSocket } from "./unix_socket.ts";
 
 export { HAS_CREDENTIALS };
@@ -32,6 +33,12 @@ export { HAS_CREDENTIALS };
  * not many to spare.
  */
 const WIDE_COUNT_MAX = 16;
+
+/** One more than the longest text, so that an overlong one shows; and the next multiple of 8. */
+const TEXT_IOV_BYTES = NOTIFY_BYTES_MAX + 1;
+const TEXT_STRIDE_BYTES = NOTIFY_BYTES_MAX + 8;
+/** Texts of a receive: one that speaks for another process takes a tenth of a millisecond. */
+const TEXT_COUNT_MAX = 16;
 
 export interface UnixListenerOptions {
   readonly name: string;
@@ -46,17 +53,20 @@ export interface UnixListenerOptions {
   readonly containers?: boolean;
   /** Takes hellos and byes, too; it does not change. */
   readonly takesControl?: boolean;
+  /** Its datagrams are texts of sd_notify(3) (spec 20); it does not change. */
+  readonly takesTexts?: boolean;
   /** The clock of the start times of senders; undefined = no sender is ever proven. */
   readonly nowGeneration?: GenerationClock;
 }
 
 export class UnixListener implements Listener {
-  readonly kind = "unix";
+  readonly kind: "unix" | "notify";
   readonly name: string;
   readonly queueLength: number | undefined;
   allowList: AllowList | undefined;
   containers: boolean;
   readonly batch: ReceivedBatch;
+  /** Of texts nothing is rubbish to it, and it never comes on. */
   readonly filter = new RubbishFilter({
     fd: () => this.fd,
     programs: (sample) =>
@@ -75,7 +85,7 @@ export class UnixListener implements Listener {
    * False if the parent directory could not be synced after the bind: a warning, never an error.
    */
   readonly directorySynced: boolean;
-  #options: UnixListenerOptions;
+  #options: UnixListenerOptions & { readonly dropsRights: boolean };
   readonly #arena: arena.ReceiveBatch;
   readonly #check: CredentialCheck;
   /** The control slots of the arena are the wide ones. */
@@ -103,12 +113,14 @@ export class UnixListener implements Listener {
    * Binds a socket if it is given none; throws `SocketPathError` or `SystemError` if it cannot.
    */
   constructor(options: UnixListenerOptions, socket?: UnixSocket) {
+    const takesTexts = options.takesTexts === true;
+    this.kind = takesTexts ? "notify" : "unix";
     this.name = options.name;
     this.allowList = options.allowList;
     this.containers = options.containers ?? false;
-    this.#options = options;
+    this.#options = { ...options, dropsRights: takesTexts };
     this.#nowGeneration = options.nowGeneration ?? (() => Number.NaN);
-    this.#socket = socket ?? new UnixSocket(options, this.#nowGeneration);
+    this.#socket = socket ?? new UnixSocket(this.#options, this.#nowGeneration);
     this.#receivedFrom = this.#socket;
     this.directorySynced = this.#socket.directorySynced;
     const length = readQueueLength();
@@ -118,11 +130,12 @@ export class UnixListener implements Listener {
     this.rcvbufBytes = grantReceiveBuffer(this.fd, options.rcvbufBytes);
     const takesControl = options.takesControl === true;
     this.#arena = new arena.ReceiveBatch({
-      iovBytes: readBytesOf(takesControl),
-      stride: DATA_STRIDE_BYTES,
+      iovBytes: takesTexts ? TEXT_IOV_BYTES : readBytesOf(takesControl),
+      stride: takesTexts ? TEXT_STRIDE_BYTES : DATA_STRIDE_BYTES,
       credentials: HAS_CREDENTIALS,
     });
     this.batch = new ReceivedBatch(this.#arena.words);
+    if (takesTexts) this.batch.textLength = new Uint32Array(BATCH_SIZE);
     this.#check = new CredentialCheck(this.#arena, this.batch, takesControl);
     const { dataWord, dataStride } = this.#arena;
     for (let i = 0; i < this.batch.frameWord.length; i++)
@@ -134,13 +147,17 @@ export class UnixListener implements Listener {
     return this.containers ? PID_INIT : PID_MIN;
   }
 
+  get #countMax(): number {
+    return this.kind === "notify" ? TEXT_COUNT_MAX : BATCH_SIZE;
+  }
+
   get path(): string {
     return this.#options.path;
   }
 
   /** By the path, as agents find it. */
-  get ownAddress(): SocketAddress {
-    return unixAddress(this.path);
+  get ownAddress(): SocketAddress | undefined {
+    return this.kind === "unix" ? unixAddress(this.path) : undefined;
   }
 
   get socket(): UnixSocket {
@@ -171,14 +188,15 @@ export class UnixListener implements Listener {
     const isWide = socket.word?.decide(generation, socket.sentAfterGeneration) === true;
     if (isWide !== this.#isWide) this.#arena.setWide(isWide);
     this.#isWide = isWide;
-    batch.countMax = isWide ? WIDE_COUNT_MAX : BATCH_SIZE;
+    batch.countMax = isWide ? WIDE_COUNT_MAX : this.#countMax;
     const count = this.#arena.receive(socket.fd, batch.countMax);
     socket.received(count, batch.countMax, generation);
     batch.sentAfterGeneration = socket.sentAfterGeneration;
     batch.receivedGeneration = generation;
     batch.foundFull = socket === this.#socket && this.#note(count);
     if (count <= 0) return count;
-    if (!HAS_CREDENTIALS)
+    if (batch.textLength !== undefined) this.#check.checkTexts(count, batch.textLength);
+    else if (!HAS_CREDENTIALS)
       checkSizes(this.#arena, batch, count, this.#options.takesControl === true);
     else if (isWide) this.#checkWide(socket, count);
     else this.#check.check(count);
@@ -262,7 +280,8 @@ export class UnixListener implements Listener {
   /** Goes by other options from the next receive on; the socket is the same. */
   change(options: UnixListenerOptions): void {
     const before = this.#options;
-    this.#options = { ...options, takesControl: before.takesControl === true };
+    const { dropsRights, takesControl = false } = before;
+    this.#options = { ...options, dropsRights, takesControl };
     this.allowList = options.allowList;
     this.containers = options.containers ?? false;
     this.#socket.changeAccess(options);

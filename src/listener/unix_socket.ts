@@ -40,6 +40,11 @@ interface UnixSocketOptions
   extends Omit<BindDescriptorOptions, "fd" | "type" | "setBy" | "replaces"> {
   /** Those that outlive the process; undefined = none does. */
   readonly kept?: KeptSockets | undefined;
+  /**
+   * Descriptors that come with a datagram are dropped, and the datagram is not refused: without a
+   * room for them the kernel closes them. Then no pidfd of a sender can be asked for.
+   */
+  readonly dropsRights?: boolean;
 }
 
 type Access = Pick<SocketFile, "mode" | "gid">;
@@ -85,7 +90,7 @@ export class UnixSocket {
       // What waits in this one may have been sent at any time.
       this.sentAfterGeneration = Number.NaN;
       this.fd = found.fd;
-      this.word = adopt(found);
+      this.word = adopt(found, options.dropsRights === true);
       this.#bound = found.bound;
       this.#isOfUnit = found.isOfUnit;
       this.directorySynced = true;
@@ -99,7 +104,8 @@ export class UnixSocket {
       // sender's slot.
       if (HAS_CREDENTIALS)
         check(setSocketOption(this.fd, SO_PASSCRED, 1), "cannot ask for credentials (SO_PASSCRED)");
-      this.word = HAS_CREDENTIALS ? new SenderWord(this.fd) : undefined;
+      const asks = HAS_CREDENTIALS && options.dropsRights !== true;
+      this.word = asks ? new SenderWord(this.fd) : undefined;
       const bound = bindDescriptor({
         ...wanted,
         fd: this.fd,
@@ -170,11 +176,16 @@ export class UnixSocket {
 }
 
 /** Undoes what the daemon before has left on the socket. */
-function adopt({ fd }: TakenSocket): SenderWord | undefined {
+function adopt({ fd }: TakenSocket, dropsRights: boolean): SenderWord | undefined {
   if (!HAS_CREDENTIALS) return undefined;
   check(setSocketOption(fd, SO_PASSCRED, 1), "cannot ask for credentials (SO_PASSCRED)");
   // That may have been a filter against rubbish; usually there is none, which is no fault.
   detachFilter(fd);
   setSocketOption(fd, SO_PASSPIDFD, 0);
+  if (dropsRights) {
+    // A listener of another kind may have had it. Older kernels never refuse them.
+    setSocketOption(fd, SO_PASSRIGHTS, 1);
+    return undefined;
+  }
   return new SenderWord(fd, getSocketOption(fd, SO_PASSRIGHTS) !== 0);
 }

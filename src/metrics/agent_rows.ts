@@ -12,7 +12,7 @@ import { saturatingAdd } from "../base/saturating.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
 import { STALL_VERDICTS } from "../events/stall_verdict.ts";
-import type { AgentBeats } from "../tracker/slot_table.ts";
+import type { AgentBeats } from "../tracker/agent_beats.ts";
 import { AGENT_ENDS, AGENT_OUTCOMES, type AgentEnd, agentOutcome } from "./agent_families.ts";
 import { infoLabels } from "./agent_info.ts";
 import { DayCounts } from "./day_counts.ts";

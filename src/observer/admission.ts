@@ -60,6 +60,15 @@ export class Admission {
   }
 
   /**
+   * The same for the word of a member, whose slot it is: by uid, as the kernel attests it, before
+   * anything is read of its process.
+   */
+  payWord({ uid }: SlotsView, slot: number, { nowNs, peerUid }: Datagram): boolean {
+    const isOwn = slot >= 0 && uid[slot] === peerUid;
+    return this.bucket.tryTake(nowNs, isOwn ? 0 : this.#reserve);
+  }
+
+  /**
    * Whether the limits let a beat in, by one of the codes above; writes into it what it leaves of
    * the allowance. The last beat of an agent that panics passes by the bucket once, and news of a
    * decline passes an empty one, if the kernel (or, for the news, a key) vouches for it.

@@ -1,6 +1,15 @@
 // Hellos and byes that were taken, and those that were none (spec 01 section 9).
+import { askedOfInterval } from "../agents/asked_terms.ts";
 import { block, Counters, counter } from "../base/counters.ts";
-import { CONTROL_BYE } from "../wire/control_datagram.ts";
+import type { Datagram } from "../events/datagram.ts";
+import type { ReceivedBatch } from "../listener/received_batch.ts";
+import type { SlotTable } from "../tracker/slot_table.ts";
+import {
+  CONTROL_BYE,
+  CONTROL_HELLO,
+  controlIntervalMs,
+  controlName,
+} from "../wire/control_datagram.ts";
 
 /** Label values, in the order of the codes from 1 on. */
 const ERROR_KINDS = [
@@ -30,19 +39,20 @@ export class Greetings {
   /** Keys of members on other machines that said bye since they were last taken. */
   #byes: number[] = [];
 
-  /** One was taken; a CONTROL code says which. */
-  took(kind: number): void {
-    this.counters.add(kind === CONTROL_BYE ? GREETINGS.taken.bye : GREETINGS.taken.hello);
+  /** One was taken: what it says is done. A bye of who is not here has no slot. */
+  took(datagram: Datagram, batch: ReceivedBatch, table: SlotTable): void {
+    const { control, slot, key, peerPid, frameWord: w } = datagram;
+    this.counters.add(control === CONTROL_BYE ? GREETINGS.taken.bye : GREETINGS.taken.hello);
+    if (slot < 0) return;
+    if (control === CONTROL_HELLO) {
+      const askedNs = askedOfInterval(controlIntervalMs(batch.words, w));
+      table.greet(slot, controlName(batch.bytes, w), askedNs);
+    } else if (peerPid === 0) this.#byes.push(key);
   }
 
   /** One was none; `code` is that of its error. */
   wasNone(code: number): void {
     this.counters.add(GREETINGS.invalid[ERROR_KINDS[code - 1]!]);
-  }
-
-  /** A member that no process here can be watched for has said bye. */
-  bade(key: number): void {
-    this.#byes.push(key);
   }
 
   get hasByes(): boolean {

@@ -4,7 +4,7 @@
 // turn, so that no beat waits for it. A member is known before it is judged for the first time: its
 // judgement waits for some turns if the time is used up, but not for long.
 import { MemberNames, type TakenNames } from "../agents/announcing.ts";
-import { memberTerms } from "../agents/asked_terms.ts";
+import { extendedDeadlineNs, memberTerms } from "../agents/asked_terms.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import { RULE_NONE, type RuleFinder } from "../agents/rules.ts";
 import { block, Counters, counter, gauge } from "../base/counters.ts";
@@ -16,6 +16,8 @@ import {
 import { NS_PER_S } from "../base/time.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { Identity, IdentityReader } from "../processes/identity.ts";
+import type { Askings } from "../tracker/askings.ts";
+import { extend, judgedNs, wasMoved } from "../tracker/extensions.ts";
 import { changeMildly } from "../tracker/mercy.ts";
 import { addressOf } from "../tracker/slots.ts";
 import type { JudgeGate } from "../tracker/stall_scan.ts";
@@ -75,7 +77,7 @@ const IDENTITY_FRESH_NS = NS_PER_S;
 /** A program that could not be read. */
 const UNREAD = 0;
 
-export class Identification implements JudgeGate {
+export class Identification implements JudgeGate, Askings {
   readonly counters = new Counters(IDENTITY, this);
   readonly #options: IdentificationOptions;
   readonly #tracker: Tracker;
@@ -94,6 +96,7 @@ export class Identification implements JudgeGate {
       options.names ??
       new MemberNames(this.#tracker.table.agents, { ofRules: new Set(), expected: new Set() });
     this.#tracker.judgeGate = this;
+    this.#tracker.table.askings = this;
   }
 
   get freshCount(): number {
@@ -139,6 +142,20 @@ export class Identification implements JudgeGate {
     // Without a look it has no rule yet.
     if (facts === undefined) return;
     changeMildly(table, slot, memberTerms(this.#findRule?.(facts), thresholdNs, askedNs), nowNs);
+  }
+
+  /**
+   * The member of `slot` asks at `nowNs` for so many microseconds until it is judged: once between
+   * two beats, and as far as its rule hears it.
+   */
+  askTime(slot: number, extendUsec: number, nowNs: number): void {
+    const { table, slots } = this.#tracker;
+    const facts = table.facts[slot];
+    const rule = facts === undefined ? undefined : this.#findRule?.(facts);
+    if (slots.isLatched(slot) || slots.hasEnded(slot) || wasMoved(table, slot)) return;
+    const thresholdMaxNs = rule?.thresholdMaxNs ?? this.#tracker.thresholdOf(slot);
+    const deadlineNs = judgedNs(table, slot);
+    extend(table, slot, extendedDeadlineNs({ nowNs, deadlineNs, extendUsec }, thresholdMaxNs));
   }
 
   /** Its time starts anew. */

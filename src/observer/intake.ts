@@ -1,18 +1,17 @@
 // The check order for one datagram (spec 04 section 5): every consumed datagram ends here as
 // accepted or under exactly one reject reason, and makes at most one event row. It never throws,
 // blocks or allocates.
-import { askedOfInterval } from "../agents/asked_terms.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
 import { PID_MAX_FALLBACK, PROOF_LOOK_NS } from "../base/limits.ts";
 import * as reason from "../base/reject_reason.ts";
 import { REJECT_REASON_COUNT } from "../base/reject_reason.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";
-import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_BY_KEY, VOUCHED_NOT } from "../events/datagram.ts";
+import { Datagram } from "../events/datagram.ts";
 import * as event from "../events/event_batch.ts";
 import { decodeRefusal, type Refusals } from "../events/refusals.ts";
 import type { Listener } from "../listener/listener.ts";
 import { VERDICT_CONTROL, VERDICT_PASS } from "../listener/received_batch.ts";
-import type { ProcessReader } from "../processes/process_reader.ts";
+import type { PlaceReader, ProcessReader } from "../processes/process_reader.ts";
 import { NO_KEY } from "../tracker/member_key.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import {
@@ -21,14 +20,7 @@ import {
   UPDATE_OUT_OF_ORDER,
   UPDATE_REFRESHED,
 } from "../tracker/updates.ts";
-import {
-  CONTROL_BYE,
-  CONTROL_HELLO,
-  CONTROL_OK,
-  controlIntervalMs,
-  controlName,
-  decodeControl,
-} from "../wire/control_datagram.ts";
+import { CONTROL_OK, decodeControl } from "../wire/control_datagram.ts";
 import { decodeFrame, decodeInnerFrame } from "../wire/decode.ts";
 import { DECODE_OK } from "../wire/decode_error.ts";
 import { PID_INIT, PID_MIN, WORD_PID } from "../wire/frame.ts";
@@ -36,7 +28,9 @@ import { ADMITTED_PAID, type Admission, isVouched, SHED_PER_PID } from "./admiss
 import { EventRows } from "./event_rows.ts";
 import { Greetings } from "./greetings.ts";
 import type { IdentityResolver } from "./identity.ts";
+import { NotifyTexts, TEXT_WITH_BEAT, TEXT_WITHOUT_BEAT } from "./notify_texts.ts";
 import { InnerPids } from "./inner_pids.ts";
+import { isAllowed, voucherOf } from "./senders.ts";
 import type { SelfBeats } from "./self_beats.ts";
 import { SharedPids } from "./shared_pids.ts";
 import { SteadyBeats } from "./steady_beats.ts";
@@ -45,6 +39,8 @@ interface IntakeOptions {
   readonly tracker: Tracker;
   readonly identity: IdentityResolver;
   readonly processes: ProcessReader;
+  /** Undefined = nobody speaks for another process. */
+  readonly places: PlaceReader | undefined;
   readonly admission: Admission;
   readonly accounting: DatagramAccounting;
   readonly refusals: Refusals;
@@ -69,6 +65,7 @@ export class Intake {
   lookNs = Number.POSITIVE_INFINITY;
   readonly shared = new SharedPids();
   readonly greetings = new Greetings();
+  readonly texts: NotifyTexts;
   readonly #tracker: Tracker;
   readonly #identity: IdentityResolver;
   readonly #innerPids: InnerPids;
@@ -95,6 +92,7 @@ export class Intake {
     this.#steady = new SteadyBeats(options.tracker, options.observerInode);
     this.#allowCrossNamespace = options.allowCrossNamespace;
     this.#selfBeats = options.selfBeats;
+    this.texts = new NotifyTexts(options);
     this.#ownPid = options.selfBeats?.pid ?? NO_PID;
   }
 
@@ -142,7 +140,8 @@ export class Intake {
     datagram.sourceAt = batchRow * IP_WORDS;
     const verdict = batch.verdict[batchRow]!;
     const { words, frameWord } = datagram;
-    if (verdict === VERDICT_PASS && this.#isSelfBeat(datagram)) return;
+    const isText = batch.textLength !== undefined;
+    if (verdict === VERDICT_PASS && !isText && this.#isSelfBeat(datagram)) return;
     this.#accounting.received[datagram.listenerNumber]!++;
     const isInner = listener.containers === true && datagram.peerPid !== 0;
     if (verdict !== VERDICT_PASS) {
@@ -150,11 +149,28 @@ export class Intake {
       else this.#listenerRejected(datagram, verdict);
       return;
     }
+    if (isText) {
+      this.#takeText(datagram, listener);
+      return;
+    }
     const code = isInner ? decodeInnerFrame(words, frameWord) : decodeFrame(words, frameWord);
     if (code === DECODE_OK) {
       datagram.readFrame();
       this.#takeRead(datagram, listener);
     } else this.#decodeFailed(datagram, code);
+  }
+
+  #takeText(datagram: Datagram, listener: Listener): void {
+    const { texts } = this;
+    if (!isAllowed(listener, datagram)) {
+      this.#authFailed(datagram, reason.REJECT_UID, datagram.peerPid);
+      return;
+    }
+    const code = texts.read(datagram, listener);
+    if (code === TEXT_WITH_BEAT) this.#takeRead(datagram, listener);
+    else if (code === TEXT_WITHOUT_BEAT) this.#accept(datagram);
+    else this.#reject(datagram, code, code, texts.detail);
+    if (datagram.isTaken) texts.obey(datagram, listener.batch);
   }
 
   #takeControl(datagram: Datagram, listener: Listener, isInner: boolean): void {
@@ -260,7 +276,7 @@ export class Intake {
     if (datagram.peerPid !== 0) {
       this.#identity.resolve(datagram, listener);
       if (listener.containers === true) {
-        if (!this.#isItsOwnNumber(datagram)) {
+        if (!datagram.isUnnumbered && !this.#isItsOwnNumber(datagram)) {
           tracker.noteIdentityRead(datagram);
           if (datagram.innerPid !== 0) datagram.pid = datagram.innerPid;
           this.#authFailed(datagram, reason.REJECT_PID, datagram.peerPid, isPaid);
@@ -282,22 +298,14 @@ export class Intake {
       return;
     }
     if (!datagram.isProven && !Number.isNaN(datagram.generation)) this.#doubt(datagram, listener);
-    this.#accounting.accepted[datagram.listenerNumber]!++;
-    if (!isBeat) this.#greeted(datagram, listener);
+    this.#accept(datagram);
+    if (!isBeat) this.greetings.took(datagram, listener.batch, tracker.table);
     else this.rows.beat(datagram, wasStalled && update === UPDATE_REFRESHED);
   }
 
-  #greeted({ control, slot, key, peerPid, frameWord: w }: Datagram, { batch }: Listener): void {
-    this.greetings.took(control);
-    // A bye of who is not here.
-    if (slot < 0) return;
-    if (control === CONTROL_HELLO)
-      this.#tracker.table.greet(
-        slot,
-        controlName(batch.bytes, w),
-        askedOfInterval(controlIntervalMs(batch.words, w)),
-      );
-    else if (control === CONTROL_BYE && peerPid === 0) this.greetings.bade(key);
+  #accept(datagram: Datagram): void {
+    datagram.isTaken = true;
+    this.#accounting.accepted[datagram.listenerNumber]!++;
   }
 
   // The next beat is to prove this sender: its socket is read once more before it, and the
@@ -376,14 +384,4 @@ export class Intake {
     this.#accounting.rejected[datagram.listenerNumber * REJECT_REASON_COUNT + rejected]!++;
     this.#refusals.note(datagram, refusal, detail);
   }
-}
-
-function isAllowed({ allowList, batch }: Listener, { batchRow, peerUid }: Datagram): boolean {
-  return allowList === undefined || allowList.allows(peerUid, batch.peerGid[batchRow]!);
-}
-
-/** Who says that a datagram comes from whom it names. */
-function voucherOf({ kind }: Listener, { peerPid }: Datagram): number {
-  if (peerPid !== 0) return VOUCHED_BY_KERNEL;
-  return kind === "secure-udp" ? VOUCHED_BY_KEY : VOUCHED_NOT;
 }

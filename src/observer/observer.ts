@@ -15,9 +15,10 @@ import { Admission, type AdmissionOptions } from "./admission.ts";
 import { type AskedBeat, AskedBeats } from "./asked_beats.ts";
 import type { ClockSource, ObserverClock } from "./clock.ts";
 import { Intake } from "./intake.ts";
-import type { ObserverOptions } from "./observer_options.ts";
+import { type ObserverOptions, trackerOptions } from "./observer_options.ts";
 import type { Greetings } from "./greetings.ts";
 import { ListenerSet } from "./listener_set.ts";
+import type { NotifyTexts } from "./notify_texts.ts";
 import { IdentityResolver } from "./identity.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 import { PauseWatch } from "./pause_watch.ts";
@@ -67,14 +68,7 @@ export class Observer {
       );
     this.clock = options.clock;
     this.observerInode = options.observerInode ?? Number.NaN;
-    this.tracker = new Tracker({
-      thresholdNs: options.thresholdNs,
-      processes: options.processes,
-      ...defined("capacity", options.trackerCapacity),
-      ...defined("evictionPolicy", options.evictionPolicy),
-      ...defined("evictionScanWindow", options.evictionScanWindow),
-      ...defined("room", options.room),
-    });
+    this.tracker = new Tracker(trackerOptions(options));
     const { judgeLimit: slotsMax = Infinity, pauseGapNs = Infinity, verdictOf } = options;
     const asleepNs = () => this.clock.asleepNs;
     this.pauses = new PauseWatch(this.tracker.pauses, pauseGapNs, asleepNs);
@@ -86,6 +80,7 @@ export class Observer {
       tracker: this.tracker,
       identity: new IdentityResolver(options.processes, this.tracker, this.observerInode),
       processes: options.processes,
+      places: options.places,
       admission: this.admission,
       accounting: this.accounting,
       refusals: this.refusals,
@@ -140,6 +135,10 @@ export class Observer {
 
   get pidMax(): number {
     return this.#intake.pidMax;
+  }
+
+  get texts(): NotifyTexts {
+    return this.#intake.texts;
   }
 
   addListener(listener: Listener): void {
@@ -391,8 +390,4 @@ export class Observer {
     this.#cursor = (this.#cursor + 1) % inForce.length;
     this.silence.offer(inForce.length);
   }
-}
-
-function defined<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
 }

@@ -1,5 +1,5 @@
 // What an observer is made with.
-import type { ProcessReader } from "../processes/process_reader.ts";
+import type { PlaceReader, ProcessReader } from "../processes/process_reader.ts";
 import type { TrackerOptions } from "../tracker/tracker.ts";
 import type { AdmissionOptions } from "./admission.ts";
 import type { ObserverClock } from "./clock.ts";
@@ -13,6 +13,8 @@ export interface ObserverOptions
   readonly thresholdNs: number;
   readonly clock: ObserverClock;
   readonly processes: ProcessReader;
+  /** Undefined = no message of a notify listener speaks for another process. */
+  readonly places?: PlaceReader | undefined;
   /** The observer's own pid-namespace inode; NaN = unknown. */
   readonly observerInode?: number;
   /** Reads the kernel's largest pid; undefined = the gate is open. */
@@ -33,4 +35,19 @@ export interface ObserverOptions
   /** Beats of the daemon to itself; undefined = it sends none. */
   readonly selfBeats?: SelfBeats | undefined;
   readonly guard?: Guard | undefined;
+}
+
+export function trackerOptions(options: ObserverOptions): TrackerOptions {
+  return {
+    thresholdNs: options.thresholdNs,
+    processes: options.processes,
+    ...defined("capacity", options.trackerCapacity),
+    ...defined("evictionPolicy", options.evictionPolicy),
+    ...defined("evictionScanWindow", options.evictionScanWindow),
+    ...defined("room", options.room),
+  };
+}
+
+function defined<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
 }

@@ -35,8 +35,9 @@ export class SteadyBeats {
     run.frameWord = batch.frameWord;
     run.nowNs = datagram.nowNs;
     run.listenerNumber = datagram.listenerNumber;
-    // An allow list is for the check order.
-    if (listener.allowList === undefined) attestedPids(batch, count, pidMax, run.pid);
+    // Texts and an allow list are for the check order.
+    const isPlain = listener.allowList === undefined && batch.textLength === undefined;
+    if (isPlain) attestedPids(batch, count, pidMax, run.pid);
     else run.pid.fill(0, 0, count);
     this.#tracker.slotsOf(run.pid, count, run.slot);
   }

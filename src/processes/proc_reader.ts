@@ -7,10 +7,10 @@ import { baseName, isInterpreter, scriptOf } from "./interpreter.ts";
 import { FILE_GONE, KernelFiles } from "./kernel_files.ts";
 import { lastAnswer } from "./last_answer.ts";
 import * as text from "./proc_text.ts";
-import type { ProcessReader } from "./process_reader.ts";
+import type { PlaceReader, ProcessReader, ProcessSeat } from "./process_reader.ts";
 import { markOf } from "./program_mark.ts";
 import type { SpareDescriptors } from "./spare_descriptors.ts";
-import { placementOf } from "./unit_placement.ts";
+import { cgroupPath, placementOf } from "./unit_placement.ts";
 import { type AgentUnit, parseUnit } from "./unit_of_process.ts";
 import { UserNames } from "./user_names.ts";
 
@@ -32,7 +32,7 @@ const SCRIPT_BYTES_MAX = 4_096;
 /** The kernel says so of a program whose file was replaced, as by an upgrade. */
 const DELETED = " (deleted)";
 
-export class ProcReader implements ProcessReader, IdentityReader {
+export class ProcReader implements ProcessReader, PlaceReader, IdentityReader {
   readonly #root: string;
   readonly #files: KernelFiles;
   readonly #users = new UserNames();
@@ -157,6 +157,14 @@ export class ProcReader implements ProcessReader, IdentityReader {
   /** The unit that the process runs in, or the words for why there is none. */
   unitOf(pid: number): AgentUnit | string {
     return this.#parseUnit(this.#files.text(`${this.#root}/${pid}/cgroup`, CGROUP_BYTES_MAX));
+  }
+
+  placeOf(pid: number): ProcessSeat | undefined {
+    const cgroupText = this.#files.text(`${this.#root}/${pid}/cgroup`, CGROUP_BYTES_MAX);
+    const cgroup = cgroupPath(cgroupText);
+    if (cgroup === undefined) return undefined;
+    const { unit, unitUid } = this.#placementOf(cgroupText);
+    return { unit, unitUser: Number.isNaN(unitUid) ? "" : String(unitUid), cgroup };
   }
 
   /** The words of its command line; [""] for what has none. */

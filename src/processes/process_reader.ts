@@ -19,3 +19,18 @@ export interface ProcessReader {
   /** The number that `pid` has in its own, innermost namespace; NaN if it cannot be read. */
   innermostPid(pid: number): number;
 }
+
+/** Where a process runs. */
+export interface ProcessSeat {
+  /** Its service; "" = none. */
+  readonly unit: string;
+  /** The uid in whose manager that runs, in digits; "" = in the system's. */
+  readonly unitUser: string;
+  /** Its control group in the hierarchy of the service manager, whole. */
+  readonly cgroup: string;
+}
+
+export interface PlaceReader {
+  /** Undefined = it is gone, or hidden from us. */
+  placeOf(pid: number): ProcessSeat | undefined;
+}

@@ -18,7 +18,7 @@ import { BeatAllowance } from "./beat_allowance.ts";
 import type { SlotTable } from "./slot_table.ts";
 import {
   SLOT_BEAT_ONCE,
-  SLOT_GOODBYE,
+  GRACE_LENT,
   SLOT_HAS_REFUSALS,
   SLOT_HAS_REGULAR_NONCE,
   SLOT_PROVEN,
@@ -27,10 +27,11 @@ import {
 
 /**
  * For `record` is an agent without a number before it, one that may be another than the sender, a
- * second beat, one that was reported silent, and the first beat after refused ones or a goodbye.
+ * second beat, one that was reported silent, and the first beat after refused ones, a goodbye
+ * or a word that moved its judgement.
  */
 const STEADY = SLOT_HAS_REGULAR_NONCE | SLOT_PROVEN;
-const LOOKED_AT = STEADY | SLOT_BEAT_ONCE | SLOT_STALL_EMITTED | SLOT_HAS_REFUSALS | SLOT_GOODBYE;
+const LOOKED_AT = STEADY | SLOT_BEAT_ONCE | SLOT_STALL_EMITTED | SLOT_HAS_REFUSALS | GRACE_LENT;
 
 /** A received batch as the tracker reads it: columns by datagram, and what all of them share. */
 export class BeatRun {

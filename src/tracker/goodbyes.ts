@@ -18,7 +18,7 @@ export function goodbyeNsMax(graceNs: number): number {
 /** The grace that the member of `slot` has by its rule; 0 if it is not known who it is. */
 export function graceOf(slots: SlotsView, slot: number): number {
   const { firstNs, graceEndNs, ownGraceEndNs } = slots;
-  const endNs = slots.owesNoBeats(slot) ? ownGraceEndNs[slot]! : graceEndNs[slot]!;
+  const endNs = slots.isGraceLent(slot) ? ownGraceEndNs[slot]! : graceEndNs[slot]!;
   return Math.max(0, endNs - firstNs[slot]!);
 }
 

@@ -19,6 +19,7 @@ const WRAP_BOTTOM_LO = NONCE_WRAP_DISTANCE;
 /** How a datagram follows what its slot accepted before: a NONCE code. */
 export function nonceAcceptance(slots: SlotsView, datagram: Datagram): number {
   const { slot, nonceHi, nonceLo } = datagram;
+  if (datagram.isUnnumbered) return NONCE_ADVANCES;
   if (datagram.isTerminal) {
     const { timestampHi, timestampLo } = datagram;
     const advances = terminalAdvances(slots, slot, timestampHi, timestampLo);

@@ -4,7 +4,7 @@
 // nothing more and a pause costs the same with ten agents as with a million.
 
 /** Pauses of the observer that move deadlines; of a longer row of them only the last count. */
-const PAUSES_KEPT_MAX = 64;
+export const PAUSES_KEPT_MAX = 64;
 
 export class Pauses {
   /**

@@ -11,15 +11,18 @@ import type { ProcessReader } from "../processes/process_reader.ts";
 import { STATUS_OK } from "../wire/frame.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
+import type { AgentBeats } from "./agent_beats.ts";
+import type { Askings } from "./askings.ts";
 import { DeadlineLanes } from "./deadline_lanes.ts";
 import { awaitFirstBeat } from "./hellos.ts";
 import { LookOrder } from "./look_order.ts";
 import { isShared } from "./member_key.ts";
 import type { Newcomers } from "./newcomers.ts";
+import type { SaidWords } from "./said_words.ts";
 import { RemovedPids } from "./removed_pids.ts";
 import type { RestoredGate } from "./restored_gate.ts";
 import {
-  OWES_NO_BEATS,
+  GRACE_LENT,
   SLOT_ENDED,
   SLOT_HAS_REGULAR_NONCE,
   SLOT_HAS_TERMINAL_TIMESTAMP,
@@ -45,12 +48,6 @@ interface Greeting {
   readonly key: number;
   /** NaN = it asks for no threshold of its own. */
   readonly askedNs: number;
-}
-
-/** The account that agents have of the beats of their members, also of those that are gone. */
-export interface AgentBeats {
-  /** A member of the agent of `number` is one no more, and sent so many that were not taken. */
-  left(number: number, beats: number): void;
 }
 
 interface SlotTableOptions {
@@ -81,6 +78,10 @@ export class SlotTable {
   newcomers: Newcomers | undefined = undefined;
   /** Asked of those that are due; undefined = no member came back that may be held. */
   restoredGate: RestoredGate | undefined = undefined;
+  /** By slot: what the member has said of itself beside its beats. */
+  readonly said: (SaidWords | undefined)[] = [];
+  /** Undefined = nobody hears who asks for more time. */
+  askings: Askings | undefined = undefined;
   /** Undefined = nobody keeps an account of beats. */
   agentBeats: AgentBeats | undefined = undefined;
   /** The threshold of a member that is new. */
@@ -163,6 +164,7 @@ export class SlotTable {
     this.looks.left(slot);
     this.facts[slot] = undefined;
     this.announced[slot] = undefined;
+    this.said[slot] = undefined;
     this.#leaveAgent(slot);
   }
 
@@ -181,18 +183,18 @@ export class SlotTable {
    * is a time in which it owed no beats. True if it now waits for no deadline because of that.
    */
   endDeferral(slot: number): boolean {
-    if (this.slots.owesNoBeats(slot)) return this.#endOwingNone(slot);
+    if (this.slots.isGraceLent(slot)) return this.#endLentGrace(slot);
     if (this.restoredGate?.isHeld(slot) !== true) return false;
     this.lanes.graces.remove(slot);
     this.slots.graceEndNs[slot] = Number.NEGATIVE_INFINITY;
     return true;
   }
 
-  #endOwingNone(slot: number): boolean {
+  #endLentGrace(slot: number): boolean {
     const { slots, lanes } = this;
     const waited = lanes.graces.has(slot);
     lanes.graces.remove(slot);
-    slots.flags[slot]! &= ~OWES_NO_BEATS;
+    slots.flags[slot]! &= ~GRACE_LENT;
     slots.graceEndNs[slot] = slots.ownGraceEndNs[slot]!;
     return waited;
   }
@@ -376,6 +378,8 @@ export class SlotTable {
       this.facts[last] = undefined;
       this.announced[slot] = this.announced[last];
       this.announced[last] = undefined;
+      this.said[slot] = this.said[last];
+      this.said[last] = undefined;
       if (!this.index.insert(slots.key[slot]!, slot))
         this.counters.add(TRACKER.invariantViolations);
     }

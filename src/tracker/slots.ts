@@ -41,9 +41,12 @@ export const SLOT_ENDED = 128;
 export const SLOT_GOODBYE = 256;
 /** It has said hello, and has not beaten yet: it owes no beats before its first one. */
 export const SLOT_UNBEATEN = 512;
+/** Its next judgement was moved at its own word. */
+export const SLOT_MOVED = 1024;
 
+const OWES_NO_BEATS = SLOT_GOODBYE | SLOT_UNBEATEN;
 /** While it has one of them, its grace is none by its rule. */
-export const OWES_NO_BEATS = SLOT_GOODBYE | SLOT_UNBEATEN;
+export const GRACE_LENT = OWES_NO_BEATS | SLOT_MOVED;
 
 /** `lane` of a slot that is given to no member. */
 export const LANE_NONE = 0xffff;
@@ -75,7 +78,7 @@ export const SLOT_COLUMNS = {
   gracePlace: fresh(PLACE_NONE, u32()),
   /**
    * Observer time of its goodbye, valid with SLOT_GOODBYE; and the end of the grace that it has by
-   * its rule, valid with OWES_NO_BEATS.
+   * its rule, valid with GRACE_LENT.
    */
   goodbyeNs: f64(),
   ownGraceEndNs: f64(),
@@ -169,6 +172,7 @@ export type SlotsView = ReadonlyColumns<typeof SLOT_COLUMNS> &
     | "saidGoodbye"
     | "hasBeaten"
     | "owesNoBeats"
+    | "isGraceLent"
   >;
 
 export class Slots extends columnTable(SLOT_COLUMNS) {
@@ -247,10 +251,15 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
     return (this.flags[slot]! & OWES_NO_BEATS) !== 0;
   }
 
-  /** When its grace is over by a rule; while it owes no beats, that is kept for later. */
+  /** Its grace is another one than its rule gives it. */
+  isGraceLent(slot: number): boolean {
+    return (this.flags[slot]! & GRACE_LENT) !== 0;
+  }
+
+  /** When its grace is over by a rule; while it has another one, that is kept for later. */
   graceEndBy(slot: number, graceNs: number): number {
     const endNs = graceNs > 0 ? this.firstNs[slot]! + graceNs : Number.NEGATIVE_INFINITY;
-    if (!this.owesNoBeats(slot)) return endNs;
+    if (!this.isGraceLent(slot)) return endNs;
     this.ownGraceEndNs[slot] = endNs;
     return this.graceEndNs[slot]!;
   }

@@ -4,7 +4,7 @@
 // the service manager does; what cannot be whole is refused whole.
 import { isAnnouncedName } from "./announced_name.ts";
 
-const NOTIFY_BYTES_MAX = 4_096;
+export const NOTIFY_BYTES_MAX = 4_096;
 const STATUS_BYTES_MAX = 256;
 
 /** Why a datagram is refused whole; 0 = it is a message. Indexes of the names. */

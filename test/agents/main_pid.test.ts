@@ -13,11 +13,11 @@ const place: ProcessPlace = {
   unitUser: "",
   cgroup: "/system.slice/job.service",
 };
-const alive: MainProcess = { ...place, isAlive: true, startedNs: 10 };
+const alive: MainProcess = { ...place, isAlive: true, startTime: 10 };
 const question: MainPidQuestion = {
   senderPid: 500,
   mainPid: 400,
-  receivedNs: 1_000,
+  receivedGeneration: 1_000,
   sender: place,
   main: alive,
 };
@@ -57,8 +57,8 @@ describe("memberPid()", () => {
     ["only the sender is in a unit", { main: { ...alive, ...noUnit } }],
     ["only the other one is in a unit", { sender: { ...place, ...noUnit } }],
     ["it has ended", { main: { ...alive, isAlive: false } }],
-    ["it started after the message", { main: { ...alive, startedNs: 1_001 } }],
-    ["its start is not known", { main: { ...alive, startedNs: Number.NaN } }],
+    ["it started after the message", { main: { ...alive, startTime: 1_001 } }],
+    ["its start is not known", { main: { ...alive, startTime: Number.NaN } }],
   ] satisfies [string, Partial<MainPidQuestion>][])("refuses where %s", (_when, more) => {
     expect(memberPid({ ...question, ...more })).toBe(0);
   });

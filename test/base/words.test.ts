@@ -5,16 +5,16 @@ import * as origin from "../../src/base/origin.ts";
 import * as reason from "../../src/base/reject_reason.ts";
 
 describe("REJECT_REASONS", () => {
-  test("has the seventeen reasons of the accounting identity at their numbers", () => {
+  test("has the nineteen reasons of the accounting identity at their numbers", () => {
     const names = Object.entries(reason)
       .filter(([name]) => name.startsWith("REJECT_") && !name.startsWith("REJECT_REASON"))
       .map(([name, number]) => [name.slice("REJECT_".length).toLowerCase(), number]);
-    expect(names).toHaveLength(17);
+    expect(names).toHaveLength(19);
     for (const [name, number] of names)
       expect(reason.REJECT_REASONS[number as number]).toBe(
         name as (typeof reason.REJECT_REASONS)[0],
       );
-    expect(reason.REJECT_REASON_COUNT).toBe(17);
+    expect(reason.REJECT_REASON_COUNT).toBe(19);
   });
 });
 

@@ -13,7 +13,9 @@ path = "/a"
 [[listener]]
 kind = "unix-stream"
 path = "/run/varta/stream.sock"
-
+[[listener]]
+kind = "notify"
+path = "/run/varta/notify.sock"
 [[listener]]
 kind = "udp"
 port = 1

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { Counters } from "../../src/base/counters.ts";
 import { METRIC_BLOCKS } from "../../src/daemon/metric_blocks.ts";
-import { pageScope } from "../../src/daemon/page_scope.ts";
+import { pageScope, scopeHere } from "../../src/daemon/page_scope.ts";
 import { TURN } from "../../src/daemon/turn_counters.ts";
 import { REJECT_DECRYPT, REJECT_REASON_COUNT } from "../../src/base/reject_reason.ts";
 import { FixtureHost } from "../config/fixture_host.ts";
@@ -130,4 +130,26 @@ test("without a configuration file the page has everything", () => {
   const page = renderPage(makeMetrics({ agents: undefined, blocks: METRIC_BLOCKS }).metrics);
   expect(page).toContain('reason="decrypt"');
   expect(page).toContain("varta_audit_head_sequence 0");
+});
+
+test("the page of options alone has no reason that came after them", async () => {
+  using fixture = new FixtureHost();
+  const loaded = await fixture.load("");
+  if (!loaded.ok) throw new Error(loaded.text);
+  const isPossible = scopeHere(loaded.config, undefined);
+  const rejected = (reason: string) => isPossible("varta_datagrams_rejected_total", { reason });
+  expect(["out_of_order", "text", "mainpid"].map(rejected)).toEqual([true, false, false]);
+  expect(isPossible("varta_recovery_outcomes_total", { outcome: "text" })).toBe(true);
+});
+
+test("the page has what a notify listener alone refuses for that one", async () => {
+  const { page } = await subject(
+    `${LISTENERS}\n[[listener]]\nkind = "notify"\nname = "sd"\npath = "/run/x/n.sock"\n`,
+  );
+  for (const reason of ["text", "mainpid", "no_credentials", "capacity"])
+    expect(reasonsOf(page(), "sd")).toContain(reason);
+  for (const reason of ["decode", "wrong_size", "ctrl_truncated", "pid", "decrypt", "uid"])
+    expect(reasonsOf(page(), "sd")).not.toContain(reason);
+  for (const listener of ["local", "lab"])
+    expect(reasonsOf(page(), listener)).not.toContain("mainpid");
 });

@@ -58,14 +58,12 @@ describe("a fresh page", () => {
     }
   });
 
-  test("renders 17 reject reasons per listener, and what only sockets of a kind have for those alone", () => {
+  test("renders 19 reject reasons per listener, and what only sockets of a kind have for those alone", () => {
     const text = renderPage(makeMetrics().metrics);
     const names = linesWith(text, "varta_datagrams_rejected_total");
-    expect(names).toHaveLength(2 * 17);
+    expect(names).toHaveLength(2 * 19);
     expect(names[0]).toBe('varta_datagrams_rejected_total{listener="local",reason="wrong_size"} 0');
-    expect(names[33]).toBe(
-      'varta_datagrams_rejected_total{listener="lab",reason="out_of_order"} 0',
-    );
+    expect(names[37]).toBe('varta_datagrams_rejected_total{listener="lab",reason="mainpid"} 0');
     expect(linesWith(text, "uds_rcvbuf")).toEqual([
       'varta_observer_uds_rcvbuf_bytes{listener="local"} 0',
     ]);

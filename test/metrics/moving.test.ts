@@ -87,6 +87,11 @@ const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
     file: "test/observer/identification.test.ts",
     words: "NAMES.refused.other_owner",
   },
+  varta_notify_messages_total: {
+    why: "the simulation has no notify listener",
+    file: "test/observer/notify_texts.test.ts",
+    words: "NOTIFY.taken.words",
+  },
   varta_watch_agent_names_refused_total: {
     why: "it takes thousands of names",
     file: "test/agents/agent_table.test.ts",

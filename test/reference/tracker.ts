@@ -76,7 +76,9 @@ export interface ReferenceSlot {
   /** It has said hello, and has not beaten yet. */
   unbeaten: boolean;
   saidGoodbye: boolean;
-  /** While it owes no beats: the grace that it has by its rule. */
+  /** It has moved its judgement since its last beat. */
+  moved: boolean;
+  /** While its grace is another one than its rule gives it: that of its rule. */
   ownGraceEndNs: number | undefined;
   /** It would be judged, and waits for the end of its grace. */
   parked: boolean;
@@ -362,6 +364,7 @@ export class ReferenceTracker {
     slot.saidGoodbye = true;
     slot.late = false;
     slot.parked = true;
+    slot.moved = false;
     slot.ownGraceEndNs ??= slot.graceEndNs;
     slot.graceEndNs = this.awakeNs(nowNs) + lastsNs;
   }
@@ -372,8 +375,38 @@ export class ReferenceTracker {
     if (slot === undefined || slot.latched || !slot.saidGoodbye) return;
     if (slot.unbeaten) {
       slot.saidGoodbye = false;
+      slot.moved = false;
       this.#awaitBeat(slot);
     } else this.#hear(slot, nowNs);
+  }
+
+  /** The member of `pid` is not judged for `moreNs`, if it has not moved its judgement before. */
+  extend(pid: number, nowNs: number, moreNs: number): void {
+    const slot = this.find(pid);
+    if (slot === undefined || slot.latched || slot.moved) return;
+    const graceNs = slot.graceEndNs + (nowNs - this.awakeNs(nowNs));
+    const silentNs = slot.lastNs + slot.lane.thresholdNs + this.excusedNs(slot);
+    const judgedNs = slot.saidGoodbye ? graceNs : Math.max(graceNs, silentNs);
+    slot.moved = true;
+    slot.ownGraceEndNs ??= slot.graceEndNs;
+    slot.graceEndNs = this.awakeNs(Math.max(judgedNs, nowNs + moreNs));
+  }
+
+  /** The member of `pid` is judged as if it had been silent for its threshold. */
+  judgeNow(pid: number, nowNs: number): void {
+    const slot = this.find(pid);
+    if (slot === undefined || slot.latched) return;
+    const isInGrace = slot.graceEndNs > this.awakeNs(nowNs);
+    this.#holdNoMore(slot);
+    slot.late = false;
+    slot.parked = true;
+    slot.moved = true;
+    slot.ownGraceEndNs ??= slot.graceEndNs;
+    const { lane } = slot;
+    let lastNs = nowNs - lane.thresholdNs;
+    while (lastNs + lane.thresholdNs + this.excusedNs({ lastNs, lane }) > nowNs) lastNs -= 1;
+    slot.lastNs = lastNs;
+    if (!isInGrace) slot.graceEndNs = this.awakeNs(nowNs);
   }
 
   /** The member of `pid` has these terms from now on, if it is tracked. */
@@ -606,6 +639,7 @@ export class ReferenceTracker {
     slot.graceEndNs = slot.ownGraceEndNs ?? slot.graceEndNs;
     slot.ownGraceEndNs = undefined;
     slot.saidGoodbye = false;
+    slot.moved = false;
     if (!slot.unbeaten) return;
     // Its grace begins with its first beat.
     slot.graceEndNs += this.awakeNs(nowNs) - slot.firstNs;
@@ -670,6 +704,7 @@ export class ReferenceTracker {
       unbeaten,
       saidGoodbye: false,
       ownGraceEndNs: undefined,
+      moved: false,
       parked: false,
       lane: NO_LANE,
       acceptedAt: 0,
@@ -697,7 +732,7 @@ function wraps({ lastNonce }: ReferenceSlot, { nonce }: ReferenceFrame): boolean
   return lastNonce !== undefined && lastNonce >= TERMINAL - WRAP && nonce < WRAP;
 }
 
-/** When the grace of a rule is over; while it owes no beats that is kept for later. */
+/** When the grace of a rule is over; while it has another one that is kept for later. */
 function graceEndBy(slot: ReferenceSlot, graceNs: number): number {
   const graceEndNs = graceNs > 0 ? slot.firstNs + graceNs : -Infinity;
   if (slot.ownGraceEndNs === undefined) return graceEndNs;

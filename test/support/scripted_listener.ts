@@ -20,6 +20,8 @@ export interface Datagram {
   readonly peerUid: number;
   readonly peerGid: number;
   readonly words: Uint32Array;
+  /** Of a text: its bytes. */
+  readonly textLength?: number;
   /**
    * Last number of the IPv4 address 10.0.0.x where it comes from, for a listener with `sources`.
    */
@@ -31,6 +33,8 @@ export type Receive = readonly Datagram[] | number;
 
 /** Words between two frames: those of the arena, so that nothing relies on frames being packed. */
 const STRIDE_WORDS = 16;
+/** The same of texts. */
+const TEXT_STRIDE_WORDS = 1_026;
 
 export interface ScriptedListenerOptions {
   readonly name?: string;
@@ -74,14 +78,16 @@ export class ScriptedListener implements Listener {
   constructor(options: ScriptedListenerOptions = {}) {
     this.kind = options.kind ?? "unix";
     const sources = options.sources === true ? new Uint32Array(BATCH_SIZE * IP_WORDS) : undefined;
-    this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * STRIDE_WORDS), sources);
+    const strideWords = this.kind === "notify" ? TEXT_STRIDE_WORDS : STRIDE_WORDS;
+    this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * strideWords), sources);
+    if (this.kind === "notify") this.batch.textLength = new Uint32Array(BATCH_SIZE);
     if (options.addresses === true) this.batch.addresses = new Uint32Array(BATCH_SIZE * IP_WORDS);
     this.name = options.name ?? "scripted";
     this.allowList = options.allowList;
     this.containers = options.containers ?? false;
     this.fd = options.fd ?? -1;
     this.#onReceive = options.onReceive;
-    for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * STRIDE_WORDS;
+    for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * strideWords;
     // Every process that has the pid of a sender now is that sender, unless a test says otherwise.
     this.batch.sentAfterGeneration = Number.POSITIVE_INFINITY;
   }
@@ -127,6 +133,7 @@ export class ScriptedListener implements Listener {
     batch.words.set(datagram.words, batch.frameWord[i]!);
     for (const addresses of [batch.sources, batch.addresses])
       addresses?.set([0, 0, IPV4_MAPPED, 0x0a00_0000 + (datagram.from ?? 0)], i * IP_WORDS);
+    if (batch.textLength !== undefined) batch.textLength[i] = datagram.textLength ?? 0;
     batch.verdict[i] = datagram.verdict;
     batch.origin[i] = datagram.origin;
     batch.peerPid[i] = datagram.peerPid;
@@ -201,6 +208,22 @@ function greetingOf(kind: "hello" | "bye", pid: number, fields: GreetingFields):
   const bytes = encodeControl({ kind, pid, nonce: BigInt(nonce), intervalMs, name });
   const words = new Uint32Array(bytes.buffer);
   return { ...beatOf(pid, { verdict: VERDICT_CONTROL, ...sender }), words };
+}
+
+/** A message of `pid` for a listener of kind "notify". */
+export function textOf(
+  pid: number,
+  text: string | Uint8Array,
+  { peerUid = 1000, peerGid = 1000 }: Pick<BeatFields, "peerUid" | "peerGid"> = {},
+): Datagram {
+  const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
+  const kept = bytes.subarray(0, TEXT_STRIDE_WORDS * 4);
+  const words = new Uint32Array(Math.ceil(kept.length / 4));
+  new Uint8Array(words.buffer).set(kept);
+  return {
+    ...{ verdict: VERDICT_PASS, origin: ORIGIN_KERNEL_ATTESTED, peerPid: pid, peerUid, peerGid },
+    ...{ words, textLength: bytes.length },
+  };
 }
 
 /** The last beat of a panicking agent. */

@@ -9,6 +9,7 @@ import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
 import { Datagram, VOUCHED_BY_KERNEL, VOUCHED_NOT } from "../../src/events/datagram.ts";
 import { byLastBeat } from "../../src/tracker/beat_order.ts";
 import { TRACKER } from "../../src/tracker/counters.ts";
+import { extend, judgedNs, judgeNow, wasMoved } from "../../src/tracker/extensions.ts";
 import { sayGoodbye, takeGoodbyeBack } from "../../src/tracker/goodbyes.ts";
 import type { Terms } from "../../src/tracker/terms.ts";
 import type { EvictionPolicy } from "../../src/tracker/eviction.ts";
@@ -152,6 +153,20 @@ export class Harness {
   takeGoodbyeBack(pid: number, now: number): void {
     const slot = this.tracker.slotOf(pid);
     if (slot >= 0) takeGoodbyeBack(this.tracker.table, slot, now);
+  }
+
+  /** `pid` asks for so much time until it is judged, if it is tracked and has not asked before. */
+  extend(pid: number, now: number, more: number): void {
+    const { table } = this.tracker;
+    const slot = this.tracker.slotOf(pid);
+    if (slot < 0 || table.slots.isLatched(slot) || wasMoved(table, slot)) return;
+    extend(table, slot, Math.max(judgedNs(table, slot), now + more));
+  }
+
+  /** `pid` is to be judged now, if it is tracked. */
+  judgeNow(pid: number, now: number): void {
+    const slot = this.tracker.slotOf(pid);
+    if (slot >= 0) judgeNow(this.tracker.table, slot, now);
   }
 
   /** All members have these terms from `now` on. */

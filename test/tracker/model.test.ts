@@ -13,6 +13,7 @@ import {
   FRESH_UNVERIFIABLE_GENERATION,
   FRESH_WARRANTED,
 } from "../../src/tracker/tracker.ts";
+import { wasMoved } from "../../src/tracker/extensions.ts";
 import { ReferenceTracker } from "../reference/tracker.ts";
 import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
@@ -83,6 +84,8 @@ type Operation =
   | { readonly kind: "pause"; readonly ns: number }
   | { readonly kind: "goodbye"; readonly pid: number; readonly lasts: number }
   | { readonly kind: "stays"; readonly pid: number }
+  | { readonly kind: "extend"; readonly pid: number; readonly more: number }
+  | { readonly kind: "judge now"; readonly pid: number }
   | { readonly kind: "start time"; readonly pid: number; readonly generation: number | undefined }
   | { readonly kind: "end"; readonly pid: number; readonly hasEnded: boolean }
   | { readonly kind: "take removed" }
@@ -209,6 +212,18 @@ function operations(world: World): fc.Arbitrary<Operation> {
       arbitrary: fc.record({ kind: fc.constant("stays" as const), pid }),
     },
     {
+      weight: world.graces.length > 0 ? 2 : 0,
+      arbitrary: fc.record({
+        kind: fc.constant("extend" as const),
+        pid,
+        more: fc.constantFrom(1, 70, 400),
+      }),
+    },
+    {
+      weight: world.graces.length > 0 ? 1 : 0,
+      arbitrary: fc.record({ kind: fc.constant("judge now" as const), pid }),
+    },
+    {
       weight: 2,
       arbitrary: fc.record({
         kind: fc.constant("start time" as const),
@@ -309,6 +324,12 @@ class Pair {
     } else if (operation.kind === "stays") {
       fast.takeGoodbyeBack(operation.pid, this.#now);
       slow.takeGoodbyeBack(operation.pid, this.#now);
+    } else if (operation.kind === "extend") {
+      fast.extend(operation.pid, this.#now, operation.more);
+      slow.extend(operation.pid, this.#now, operation.more);
+    } else if (operation.kind === "judge now") {
+      fast.judgeNow(operation.pid, this.#now);
+      slow.judgeNow(operation.pid, this.#now);
     } else if (operation.kind === "start time") {
       if (operation.generation === undefined) fast.startTimes.delete(operation.pid);
       else fast.startTimes.set(operation.pid, operation.generation);
@@ -384,8 +405,9 @@ class Pair {
     const wanted = this.slow.drain(this.#now, threshold, slotsMax);
     const stalls = wanted.filter((taken) => taken.kind === "stall").map((taken) => taken.pid);
     if (this.slow.lates.length > 0) reached.add("late");
-    const leaving = this.slow.slots.filter(({ saidGoodbye }) => saidGoodbye);
-    if (leaving.some(({ latched }) => latched)) reached.add("stalled since goodbye");
+    const latched = this.slow.slots.filter((slot) => slot.latched);
+    if (latched.some(({ saidGoodbye }) => saidGoodbye)) reached.add("stalled since goodbye");
+    if (latched.some(({ moved }) => moved)) reached.add("stalled after more time");
     if (this.slow.slots.some(({ parked }) => parked)) reached.add("parked");
     if (threshold === undefined) {
       const { seen, taken } = this.fast.drainDue(this.#now, max);
@@ -442,7 +464,8 @@ class Pair {
         graceEndNs: slots.graceEndNs[slot]!,
         unbeaten: !slots.hasBeaten(slot),
         saidGoodbye: slots.saidGoodbye(slot),
-        ownGraceEndNs: slots.owesNoBeats(slot) ? slots.ownGraceEndNs[slot]! : undefined,
+        moved: wasMoved(this.fast.tracker.table, slot),
+        ownGraceEndNs: slots.isGraceLent(slot) ? slots.ownGraceEndNs[slot]! : undefined,
         parked: this.fast.tracker.table.lanes.graces.has(slot),
         lane: wanted.lane,
         acceptedAt: wanted.acceptedAt,
@@ -558,6 +581,7 @@ describe("Tracker agrees with its slow twin", () => {
       "pidRecycles",
       "removedPidDrops",
       "smaller",
+      "stalled after more time",
       "stalled since goodbye",
       "uidShares",
     ]);

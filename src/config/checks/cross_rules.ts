@@ -241,8 +241,10 @@ function checkAcceptRecovery(
 }
 
 function checkCredentialKeys(listener: CheckedListener, platform: string, report: Report): void {
-  if (listener.kind === "unix-stream") {
-    const found = `"unix-stream" on ${platform}, where frames carry no credentials`;
+  const { kind } = listener;
+  if (kind === "unix-stream" || kind === "notify") {
+    const what = kind === "notify" ? "messages" : "frames";
+    const found = `"${kind}" on ${platform}, where ${what} carry no credentials`;
     const want = "a listener of another kind";
     report({ at: { listener, key: "kind" }, anchor: "value", found, want });
   }

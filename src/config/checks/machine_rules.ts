@@ -94,7 +94,11 @@ class MachineRules {
     const { kind, values } = listener;
     const { path, address, port, group } = values;
     if (isUnixKind(kind) && path !== undefined)
-      this.#socket({ listener, key: "path" }, path, kind === "unix" ? SOCK_DGRAM : SOCK_STREAM);
+      this.#socket(
+        { listener, key: "path" },
+        path,
+        kind === "unix-stream" ? SOCK_STREAM : SOCK_DGRAM,
+      );
     if (isUnixKind(kind) && group !== undefined) this.#group({ listener, key: "group" }, group);
     if (isUnixKind(kind) || kind === undefined || address === undefined || port === undefined)
       return;

@@ -10,12 +10,14 @@ import { live, restart } from "./key.ts";
 /** A state takes about 100 bytes, all of them at start: 6 MiB. */
 const SENDER_STATES_MAX = 65_536;
 
-export const LISTENER_KINDS = ["unix", "unix-stream", "udp", "secure-udp"] as const;
+export const LISTENER_KINDS = ["unix", "unix-stream", "notify", "udp", "secure-udp"] as const;
 export type ListenerKind = (typeof LISTENER_KINDS)[number];
 
 /** Whether it has a socket file, and senders that the kernel attests. */
-export function isUnixKind(kind: ListenerKind | undefined): kind is "unix" | "unix-stream" {
-  return kind === "unix" || kind === "unix-stream";
+export function isUnixKind(
+  kind: ListenerKind | undefined,
+): kind is "unix" | "unix-stream" | "notify" {
+  return kind === "unix" || kind === "unix-stream" || kind === "notify";
 }
 
 export const LISTENER_NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
@@ -41,6 +43,8 @@ const UNIX_KEYS = { ...sharedKeys("unix"), ...rcvbufKey(RCVBUF_BYTES_UNIX), ...S
 
 // A receive buffer of a stream would bound nothing: what waits is the sender's.
 const UNIX_STREAM_KEYS = { ...sharedKeys("unix-stream"), ...SOCKET_FILE_KEYS };
+
+const NOTIFY_KEYS = { ...sharedKeys("notify"), ...SOCKET_FILE_KEYS };
 
 const UDP_KEYS = {
   ...sharedKeys("udp"),
@@ -72,6 +76,7 @@ const SECURE_UDP_KEYS = {
 export const LISTENER_KEYS = {
   unix: UNIX_KEYS,
   "unix-stream": UNIX_STREAM_KEYS,
+  notify: NOTIFY_KEYS,
   udp: UDP_KEYS,
   "secure-udp": SECURE_UDP_KEYS,
 } as const;

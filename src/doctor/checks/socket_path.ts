@@ -13,7 +13,7 @@ export const SOCKET_PATH = check({
   gather: ({ config, daemon, unit }) => {
     if (config === undefined) return NEEDS_CONFIG;
     if (daemon === undefined) return NEEDS_DAEMON;
-    const paths = config.listeners.flatMap((one) => (one.kind === "unix" ? [one.path] : []));
+    const paths = config.listeners.flatMap((one) => ("path" in one ? [one.path] : []));
     // One that the sandbox has elsewhere is said by the check of that.
     const seen = paths.filter((path) => unit === undefined || !isInPrivateTmp(unit, path));
     return { lost: seen.filter(isLost), unit: unit?.name ?? "varta-watch" };

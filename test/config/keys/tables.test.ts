@@ -16,6 +16,7 @@ setDefaultTimeout(TEST_MS_MAX);
 
 const LISTENERS = {
   unix: 'kind = "unix"\npath = "/a"\n',
+  notify: 'kind = "notify"\npath = "/a"\n',
   "unix-stream": 'kind = "unix-stream"\npath = "/a"\n',
   udp: 'kind = "udp"\nport = 1\naccept_plaintext = true\n',
   "secure-udp": 'kind = "secure-udp"\nport = 1\nmaster_key_file = "/etc/varta/good.key"\n',
