@@ -129,6 +129,7 @@ export function makeListener(
   return new SecureUdpListener(
     {
       ...udpOptions(config),
+      takesControl,
       // The word of the Rust observer, whose options these are.
       keyOrigin: isOfOptions(live.current) ? ORIGIN_NETWORK_UNVERIFIED : ORIGIN_KEY_ATTESTED,
       keys: keys!,

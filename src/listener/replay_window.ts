@@ -38,6 +38,27 @@ export class Arrival {
  * else.
  */
 export function beginWindow(table: SenderTable, slot: number, arrival: Arrival): void {
+  begin(table, slot, arrival);
+  observe(table, slot, arrival);
+}
+
+/** The same with a hello or a bye, which says nothing of the nonces and the clock of its sender. */
+export function beginControlWindow(table: SenderTable, slot: number, arrival: Arrival): void {
+  begin(table, slot, arrival);
+  touch(table, slot, arrival);
+}
+
+/**
+ * True if the hello or bye of a known sender is new, by the counter of a session that is known. It
+ * has no clock, so it never begins a session: the first beat does.
+ */
+export function advanceControlWindow(table: SenderTable, slot: number, arrival: Arrival): boolean {
+  if (counterOrder(table, slot, arrival) <= 0) return false;
+  touch(table, slot, arrival);
+  return true;
+}
+
+function begin(table: SenderTable, slot: number, arrival: Arrival): void {
   table.ivLow[slot] = arrival.ivLow;
   table.ivHigh[slot] = arrival.ivHigh;
   table.lastCounter[slot] = arrival.counter;
@@ -49,7 +70,6 @@ export function beginWindow(table: SenderTable, slot: number, arrival: Arrival):
   table.timestampMaxHi[slot] = 0;
   table.timestampMaxLo[slot] = 0;
   table.terminalSeen[slot] = 0;
-  observe(table, slot, arrival);
 }
 
 /**
@@ -62,19 +82,11 @@ export function advanceWindow(
   arrival: Arrival,
   restartGapNs: number,
 ): boolean {
-  const { ivLow, ivHigh, counter } = arrival;
-  if (ivLow === table.ivLow[slot]! && ivHigh === table.ivHigh[slot]!) {
-    if (counter <= table.lastCounter[slot]!) return false;
-    table.lastCounter[slot] = counter;
-    observe(table, slot, arrival);
-    return true;
-  }
-  // One prefix back, for frames that overtook each other while the sender changed its prefix.
-  if (ivLow === table.previousIvLow[slot]! && ivHigh === table.previousIvHigh[slot]!) {
-    if (counter <= table.previousLastCounter[slot]!) return false;
-    table.previousLastCounter[slot] = counter;
-    observe(table, slot, arrival);
-    return true;
+  const { ivLow, ivHigh } = arrival;
+  const order = counterOrder(table, slot, arrival);
+  if (order !== 0) {
+    if (order > 0) observe(table, slot, arrival);
+    return order > 0;
   }
   if (table.retired.has(ivLow, ivHigh)) return false;
   if (isNewest(table, slot, arrival)) {
@@ -88,6 +100,24 @@ export function advanceWindow(
   retire(table, slot);
   beginWindow(table, slot, arrival);
   return true;
+}
+
+/**
+ * 1 if the counter is above that of its prefix, which it then is; -1 if not; 0 = the prefix is not
+ * known.
+ */
+function counterOrder(table: SenderTable, slot: number, arrival: Arrival): number {
+  const { ivLow, ivHigh, counter } = arrival;
+  if (ivLow === table.ivLow[slot]! && ivHigh === table.ivHigh[slot]!) {
+    if (counter <= table.lastCounter[slot]!) return -1;
+    table.lastCounter[slot] = counter;
+    return 1;
+  }
+  // One prefix back, for frames that overtook each other while the sender changed its prefix.
+  if (ivLow !== table.previousIvLow[slot]! || ivHigh !== table.previousIvHigh[slot]!) return 0;
+  if (counter <= table.previousLastCounter[slot]!) return -1;
+  table.previousLastCounter[slot] = counter;
+  return 1;
 }
 
 // A prefix that is not known is new or old by what the agent itself counts: the nonce, or
@@ -169,8 +199,12 @@ function observe(table: SenderTable, slot: number, arrival: Arrival): void {
     observeNonce(table, slot, words[w + WORD_NONCE_HI]!, words[w + WORD_NONCE_LO]!);
     observeTimestamp(table, slot, arrival);
   }
-  table.lastSeenInstantNs[slot] = arrival.instantNs;
-  table.lastSeenNs[slot] = arrival.nowNs;
+  touch(table, slot, arrival);
+}
+
+function touch(table: SenderTable, slot: number, { instantNs, nowNs }: Arrival): void {
+  table.lastSeenInstantNs[slot] = instantNs;
+  table.lastSeenNs[slot] = nowNs;
 }
 
 function observeTerminal(table: SenderTable, slot: number, words: Uint32Array, w: number): void {

@@ -8,7 +8,12 @@ import { BATCH_SIZE, FRAME_BYTES } from "../base/limits.ts";
 import { CONTROL_BYTES, CONTROL_OK, decodeControl } from "../wire/control_datagram.ts";
 import { decodeFrame } from "../wire/decode.ts";
 import { DECODE_OK } from "../wire/decode_error.ts";
-import { MASTER_FRAME_BYTES, SHARED_FRAME_BYTES } from "../wire/secure_frame.ts";
+import {
+  MASTER_CONTROL_BYTES,
+  MASTER_FRAME_BYTES,
+  SHARED_CONTROL_BYTES,
+  SHARED_FRAME_BYTES,
+} from "../wire/secure_frame.ts";
 import type { KernelFilter } from "./kernel_filter.ts";
 import type { FilterProgram } from "./rubbish_program.ts";
 
@@ -113,9 +118,15 @@ export class RubbishFilter implements KernelFilter {
   #isRubbish(from: ReceiveBatch, i: number): boolean {
     const { words, dataWord, dataStride } = from;
     const size = words[i * HEADER_STRIDE + HEADER_LENGTH]!;
-    if (this.#options.sealed) return size !== SHARED_FRAME_BYTES && size !== MASTER_FRAME_BYTES;
-    if (size === CONTROL_BYTES && this.#options.takesControl?.() === true)
+    const takesControl = this.#options.takesControl?.() === true;
+    if (this.#options.sealed) return !isSealedSize(size, takesControl);
+    if (takesControl && size === CONTROL_BYTES)
       return decodeControl(from, dataWord + i * dataStride) !== CONTROL_OK;
     return size !== FRAME_BYTES || decodeFrame(words, dataWord + i * dataStride) !== DECODE_OK;
   }
+}
+
+function isSealedSize(size: number, takesControl: boolean): boolean {
+  if (size === SHARED_FRAME_BYTES || size === MASTER_FRAME_BYTES) return true;
+  return takesControl && (size === SHARED_CONTROL_BYTES || size === MASTER_CONTROL_BYTES);
 }

@@ -31,7 +31,12 @@ import {
   CONTROL_VERSION,
 } from "../wire/control_datagram.ts";
 import { STATUS_CRITICAL, VERSION } from "../wire/frame.ts";
-import { MASTER_FRAME_BYTES, SHARED_FRAME_BYTES } from "../wire/secure_frame.ts";
+import {
+  MASTER_CONTROL_BYTES,
+  MASTER_FRAME_BYTES,
+  SHARED_CONTROL_BYTES,
+  SHARED_FRAME_BYTES,
+} from "../wire/secure_frame.ts";
 
 export type FilterProgram = readonly FilterInstruction[];
 
@@ -62,11 +67,16 @@ export function frameFilters(options: FrameFilterOptions): readonly FilterProgra
 }
 
 /** For sealed frames, of which nothing but the size can be known without a key. */
-export function sealedFilters(at: number, sample: number): readonly FilterProgram[] {
+export function sealedFilters(
+  at: number,
+  sample: number,
+  takesControl = false,
+): readonly FilterProgram[] {
   const p = new Assembler(sample);
+  const ofControl = takesControl ? [SHARED_CONTROL_BYTES, MASTER_CONTROL_BYTES] : [];
+  const sizes = [SHARED_FRAME_BYTES, MASTER_FRAME_BYTES, ...ofControl];
   p.put(BPF_LD_W_LEN);
-  p.skipIfEqual(at + SHARED_FRAME_BYTES, 2);
-  p.skipIfEqual(at + MASTER_FRAME_BYTES, 1);
+  for (const [i, size] of sizes.entries()) p.skipIfEqual(at + size, sizes.length - i);
   p.toSample();
   p.put(BPF_RET_K, WHOLE);
   return [p.end()];

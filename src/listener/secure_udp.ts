@@ -1,4 +1,5 @@
-// The secure UDP listener (spec 02 section 4): sealed frames of 60 or 64 bytes, opened with shared
+// The secure UDP listener (spec 02 section 4): sealed frames of 60 or 64 bytes, and hellos and byes
+// of 92 or 96, opened with shared
 // keys or the agent's own, and let through once. How many keys are tried depends on the length of a
 // datagram and on the configuration alone, so its sender learns nothing from the time it takes;
 // beyond a budget of failures it is not tried at all, whatever it is. What may be a replay is
@@ -15,24 +16,34 @@ import {
   REJECT_SENDER_TABLE_FULL,
   REJECT_WRONG_SIZE,
 } from "../base/reject_reason.ts";
+import { CONTROL_BYTES, CONTROL_OK, decodeControl } from "../wire/control_datagram.ts";
 import { decodeFrame } from "../wire/decode.ts";
 import { DECODE_OK } from "../wire/decode_error.ts";
-import { FRAME_WORDS, WORD_PID } from "../wire/frame.ts";
+import { WORD_PID } from "../wire/frame.ts";
 import {
   FrameOpener,
+  MASTER_CONTROL_BYTES,
   MASTER_FRAME_BYTES,
   SEALED_IV_COUNTER,
   SEALED_IV_HIGH,
   SEALED_IV_LOW,
+  SHARED_CONTROL_BYTES,
   SHARED_FRAME_BYTES,
 } from "../wire/secure_frame.ts";
 import { SECURE, type SecureCounters } from "./counters.ts";
 import { ForgeryGate, NO_SOURCE } from "./forgery_gate.ts";
+import { DATA_STRIDE_BYTES } from "./data_slots.ts";
 import { HeldUdpSocket } from "./held_udp_socket.ts";
 import { KeyRing, type SecureKeys } from "./key_ring.ts";
 import type { Listener } from "./listener.ts";
-import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
-import { Arrival, advanceWindow, beginWindow } from "./replay_window.ts";
+import { ReceivedBatch, VERDICT_CONTROL, VERDICT_PASS } from "./received_batch.ts";
+import {
+  Arrival,
+  advanceControlWindow,
+  advanceWindow,
+  beginControlWindow,
+  beginWindow,
+} from "./replay_window.ts";
 import type { RubbishFilter } from "./rubbish_filter.ts";
 import { sealedFilters, UDP_HEADER_BYTES } from "./rubbish_program.ts";
 import { SenderTable } from "./sender_table.ts";
@@ -42,9 +53,7 @@ import { NS_PER_S } from "../base/time.ts";
 
 const SENDER_SWEEP_NS = 60 * NS_PER_S;
 
-// One byte of slack makes an overlong datagram show as 65 bytes.
-const IOV_BYTES = MASTER_FRAME_BYTES + 1;
-const STRIDE_BYTES = 128;
+const PLAIN_WORDS = CONTROL_BYTES / 4;
 
 export interface SecureUdpListenerOptions extends UdpSocketOptions {
   /** True: beats may lead to a recovery, at the operator's risk. */
@@ -65,6 +74,8 @@ export interface SecureUdpListenerOptions extends UdpSocketOptions {
   readonly monotonicNs: () => number;
   /** Senders whose state is kept; default 1,024. */
   readonly senderStates?: number;
+  /** Takes hellos and byes, too; it does not change. */
+  readonly takesControl?: boolean;
 }
 
 export class SecureUdpListener implements Listener {
@@ -73,14 +84,11 @@ export class SecureUdpListener implements Listener {
   readonly allowList = undefined;
   readonly batch: ReceivedBatch;
   readonly #held: HeldUdpSocket;
-  readonly #arena = new arena.ReceiveBatch({
-    iovBytes: IOV_BYTES,
-    stride: STRIDE_BYTES,
-    credentials: false,
-    sources: true,
-  });
+  readonly #arena: arena.ReceiveBatch;
+  readonly #takesControl: boolean;
   readonly counters: SecureCounters = new Counters(SECURE, this);
   readonly #opener = new FrameOpener();
+  readonly #controlOpener = new FrameOpener(PLAIN_WORDS);
   readonly #ring: KeyRing;
   /** Whose replay states outlive the daemon. */
   readonly senders: SenderTable;
@@ -98,6 +106,15 @@ export class SecureUdpListener implements Listener {
   /** Binds a socket if it is given none; throws `UdpSocketError` if it cannot. */
   constructor(options: SecureUdpListenerOptions, socket?: UdpSocket) {
     this.name = options.name;
+    const takesControl = options.takesControl === true;
+    this.#takesControl = takesControl;
+    this.#arena = new arena.ReceiveBatch({
+      // One byte of slack makes an overlong datagram show as one.
+      iovBytes: (takesControl ? MASTER_CONTROL_BYTES : MASTER_FRAME_BYTES) + 1,
+      stride: DATA_STRIDE_BYTES,
+      credentials: false,
+      sources: true,
+    });
     this.#keyOrigin = options.keyOrigin ?? ORIGIN_KEY_ATTESTED;
     this.#ring = new KeyRing(options.keys);
     this.senders = new SenderTable(options.senderStates ?? SENDER_STATES_DEFAULT);
@@ -106,14 +123,15 @@ export class SecureUdpListener implements Listener {
     this.#monotonicNs = options.monotonicNs;
     this.#isBeating = options.isBeating ?? (() => false);
     this.#nextSweepNs = options.monotonicNs() + SENDER_SWEEP_NS;
-    this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * FRAME_WORDS));
+    this.batch = new ReceivedBatch(new Uint32Array(BATCH_SIZE * PLAIN_WORDS));
     if (this.#arena.nameWord >= 0) this.batch.addresses = new Uint32Array(BATCH_SIZE * IP_WORDS);
-    for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * FRAME_WORDS;
+    for (let i = 0; i < BATCH_SIZE; i++) this.batch.frameWord[i] = i * PLAIN_WORDS;
     this.#arrival = new Arrival(this.batch.words);
     try {
       this.#held = new HeldUdpSocket(socket ?? new UdpSocket(options), {
-        programs: (sample) => sealedFilters(UDP_HEADER_BYTES, sample),
+        programs: (sample) => sealedFilters(UDP_HEADER_BYTES, sample, takesControl),
         sealed: true,
+        takesControl: () => takesControl,
       });
     } catch (error) {
       this.#ring.close();
@@ -192,7 +210,7 @@ export class SecureUdpListener implements Listener {
     const untriedBefore = this.counters.get(SECURE.untried);
     for (let i = 0; i < count; i++) {
       verdict[i] = this.#verdictOn(i, instantNs);
-      if (addresses !== undefined && verdict[i] === VERDICT_PASS)
+      if (addresses !== undefined && verdict[i]! >= VERDICT_CONTROL)
         readSource(this.#arena, i, addresses);
     }
     // Genuine beats wait in the same buffer as the forged ones.
@@ -210,20 +228,22 @@ export class SecureUdpListener implements Listener {
     this.#held.close();
     this.#ring.close();
     this.#opener.wipe();
+    this.#controlOpener.wipe();
   }
 
   // The verdict on datagram i of the arena; its plaintext is put into the batch.
   #verdictOn(i: number, instantNs: number): number {
     const { words, dataWord, dataStride, nameWord } = this.#arena;
-    const sizeBytes = words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH];
+    const sizeBytes = words[i * arena.HEADER_STRIDE + arena.HEADER_LENGTH]!;
     const at = dataWord + i * dataStride;
-    const hasAgentPid = sizeBytes === MASTER_FRAME_BYTES;
-    if (!hasAgentPid && sizeBytes !== SHARED_FRAME_BYTES) {
+    const isControl = this.#takesControl && sizeBytes >= SHARED_CONTROL_BYTES;
+    const hasAgentPid = sizeBytes === (isControl ? MASTER_CONTROL_BYTES : MASTER_FRAME_BYTES);
+    if (!hasAgentPid && sizeBytes !== (isControl ? SHARED_CONTROL_BYTES : SHARED_FRAME_BYTES)) {
       this.counters.add(SECURE.truncated);
       return REJECT_WRONG_SIZE;
     }
     const nonceAt = hasAgentPid ? at + 1 : at;
-    const to = i * FRAME_WORDS;
+    const to = i * PLAIN_WORDS;
     const gate = this.#gate;
     const ivLow = words[nonceAt + SEALED_IV_LOW]!;
     const ivHigh = words[nonceAt + SEALED_IV_HIGH]!;
@@ -233,31 +253,39 @@ export class SecureUdpListener implements Listener {
       this.counters.add(SECURE.decryptFailures);
       return REJECT_DECRYPT;
     }
-    if (this.#open(words, nonceAt, hasAgentPid, to) === 0) {
+    const opener = isControl ? this.#controlOpener : this.#opener;
+    if (this.#open(opener, words, nonceAt, hasAgentPid, to) === 0) {
       gate.failed();
       this.counters.add(SECURE.decryptFailures);
       return REJECT_DECRYPT;
     }
     // The observer reports what is wrong with it; a frame that is none leaves no trace in the
     // replay state.
-    if (decodeFrame(this.batch.words, to) !== DECODE_OK) return VERDICT_PASS;
+    const { batch } = this;
+    if (isControl && decodeControl(batch, to) !== CONTROL_OK) return VERDICT_CONTROL;
+    if (!isControl && decodeFrame(batch.words, to) !== DECODE_OK) return VERDICT_PASS;
     const arrival = this.#arrival;
     arrival.ivLow = ivLow;
     arrival.ivHigh = ivHigh;
     arrival.counter = words[nonceAt + SEALED_IV_COUNTER]!;
     arrival.w = to;
-    return this.#admit(arrival);
+    return this.#admit(arrival, isControl);
   }
 
   // Tries every key that the length of the datagram calls for, whichever opens it; the first that
   // does, wins.
-  #open(words: Uint32Array, nonceAt: number, hasAgentPid: boolean, to: number): number {
-    const opener = this.#opener;
+  #open(
+    opener: FrameOpener,
+    words: Uint32Array,
+    nonceAt: number,
+    hasAgentPid: boolean,
+    to: number,
+  ): number {
     const plaintext = this.batch.words;
     const { shared } = this.#ring;
     const keyCount = shared.length;
     let opened = 0;
-    plaintext.fill(0, to, to + FRAME_WORDS);
+    plaintext.fill(0, to, to + opener.plainWords);
     for (let k = 0; k < keyCount; k++) {
       const matched = opener.tryShared(shared[k]!, words, nonceAt);
       opener.select(matched & ~opened, plaintext, to);
@@ -273,15 +301,19 @@ export class SecureUdpListener implements Listener {
     return opened;
   }
 
-  #admit(arrival: Arrival): number {
+  #admit(arrival: Arrival, isControl: boolean): number {
+    const passes = isControl ? VERDICT_CONTROL : VERDICT_PASS;
     const senders = this.senders;
     const pid = arrival.words[arrival.w + WORD_PID]!;
     const known = senders.slotOf(pid);
     if (known >= 0) {
       const gapNs = this.#isBeating(pid) ? Number.POSITIVE_INFINITY : this.restartGapNs;
-      if (advanceWindow(senders, known, arrival, gapNs)) {
+      const isNew = isControl
+        ? advanceControlWindow(senders, known, arrival)
+        : advanceWindow(senders, known, arrival, gapNs);
+      if (isNew) {
         this.#gate.passed(known);
-        return VERDICT_PASS;
+        return passes;
       }
       this.#gate.failed();
       this.counters.add(SECURE.replayRefused);
@@ -293,9 +325,10 @@ export class SecureUdpListener implements Listener {
       this.counters.add(SECURE.senderStateFull);
       return REJECT_SENDER_TABLE_FULL;
     }
-    beginWindow(senders, slot, arrival);
+    if (isControl) beginControlWindow(senders, slot, arrival);
+    else beginWindow(senders, slot, arrival);
     this.#gate.passed(slot);
-    return VERDICT_PASS;
+    return passes;
   }
 
   #sweep(instantNs: number): void {

@@ -20,12 +20,23 @@ import { BATCH_SIZE, STREAM_CONNECTIONS_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import { REJECT_CTRL_TRUNCATED, REJECT_NO_CREDENTIALS } from "../base/reject_reason.ts";
 import type { GenerationClock } from "../processes/generation.ts";
+import {
+  CONTROL_BAD_CRC,
+  CONTROL_BAD_VERSION,
+  CONTROL_MAGIC,
+  decodeControl,
+} from "../wire/control_datagram.ts";
 import { decodeFrame } from "../wire/decode.ts";
-import { DECODE_BAD_CRC, DECODE_BAD_MAGIC, DECODE_BAD_VERSION } from "../wire/decode_error.ts";
+import {
+  DECODE_BAD_CRC,
+  DECODE_BAD_MAGIC,
+  DECODE_BAD_VERSION,
+  DECODE_OK,
+} from "../wire/decode_error.ts";
 import type { AllowList } from "./allow_list.ts";
 import { FRAME_MIXED, FRAME_PART, FrameAssembly, PartSender } from "./frame_assembly.ts";
 import type { Listener } from "./listener.ts";
-import { ReceivedBatch, VERDICT_PASS } from "./received_batch.ts";
+import { ReceivedBatch, VERDICT_CONTROL, VERDICT_PASS } from "./received_batch.ts";
 import * as reasons from "./stream_close.ts";
 import type { StreamCounters } from "./stream_counters.ts";
 import type { StreamPlaces } from "./stream_places.ts";
@@ -268,13 +279,17 @@ export class UnixStreamListener implements Listener {
   #fillRow(slot: number, row: number): void {
     const { batch } = this;
     const { pid, uid, gid, verdict } = this.#sender;
-    batch.verdict[slot] = verdict;
+    const w = slot * arena.SLOT_WORDS;
+    const isControl = (this.#arena.words[w]! & 0xffff) === CONTROL_MAGIC;
+    batch.verdict[slot] = isControl && verdict === VERDICT_PASS ? VERDICT_CONTROL : verdict;
     batch.origin[slot] = pid === 0 ? ORIGIN_SOCKET_MODE_ONLY : ORIGIN_KERNEL_ATTESTED;
     batch.peerPid[slot] = pid;
     batch.peerUid[slot] = uid;
     batch.peerGid[slot] = gid;
     batch.pidfd[slot] = -1;
-    const reason = outOfStep(decodeFrame(this.#arena.words, slot * arena.SLOT_WORDS));
+    const reason = isControl
+      ? outOfStep(STEP_OF_CONTROL[decodeControl(batch, w)] ?? DECODE_OK)
+      : outOfStep(decodeFrame(this.#arena.words, w));
     // The observer refuses the frame, with its own word for it.
     if (reason >= 0) this.#close(row, reason);
     // A pid that was the connector's, and is it still, was so all the time in between.
@@ -297,6 +312,12 @@ export class UnixStreamListener implements Listener {
     else sender.verdict = hasCredentials ? VERDICT_PASS : REJECT_NO_CREDENTIALS;
   }
 }
+
+/** What of a hello or a bye is as bad as of a beat. */
+const STEP_OF_CONTROL: Readonly<Record<number, number>> = {
+  [CONTROL_BAD_VERSION]: DECODE_BAD_VERSION,
+  [CONTROL_BAD_CRC]: DECODE_BAD_CRC,
+};
 
 /** Why a connection with such a frame is out of step and closed; -1 = it is not. */
 function outOfStep(code: number): number {

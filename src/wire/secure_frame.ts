@@ -1,12 +1,14 @@
 // Sealed frames (spec 02 section 1): a 32-byte frame under ChaCha20-Poly1305, with a shared key (60
-// bytes) or a key of its own per agent (64 bytes, the pid first as additional data). Opening is put
-// together from the library's cipher and MAC as RFC 8439 section 2.8 says, and not from its AEAD:
-// that one throws on a forged frame, while here every trial is the same straight line, whatever the
-// key, the tag or the plaintext. Sealing uses the AEAD, so each checks the other.
+// bytes) or a key of its own per agent (64 bytes, the pid first as additional data); and in the
+// same way the 64 bytes of a hello or a bye (92 or 96). Opening is put together from the library's
+// cipher and MAC as RFC 8439 section 2.8 says, and not from its AEAD: that one throws on a forged
+// frame, while here every trial is the same straight line, whatever the key, the tag or the
+// plaintext. Sealing uses the AEAD, so each checks the other.
 import { poly1305 } from "@noble/ciphers/_poly1305.js";
 import { chacha20, chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { assert } from "../base/assert.ts";
 import { FRAME_BYTES } from "../base/limits.ts";
+import { CONTROL_BYTES } from "./control_datagram.ts";
 import { FRAME_WORDS, WORD_PID } from "./frame.ts";
 
 export const KEY_BYTES = 32;
@@ -18,6 +20,9 @@ const AGENT_PID_BYTES = 4;
 export const SHARED_FRAME_BYTES = NONCE_BYTES + FRAME_BYTES + TAG_BYTES;
 /** agent_pid, then the same. */
 export const MASTER_FRAME_BYTES = AGENT_PID_BYTES + SHARED_FRAME_BYTES;
+/** The same of a hello or a bye. */
+export const SHARED_CONTROL_BYTES = NONCE_BYTES + CONTROL_BYTES + TAG_BYTES;
+export const MASTER_CONTROL_BYTES = AGENT_PID_BYTES + SHARED_CONTROL_BYTES;
 
 /**
  * Word offsets from the first word of the nonce; the agent pid of a master frame is the word before
@@ -27,7 +32,6 @@ export const SEALED_IV_LOW = 0;
 export const SEALED_IV_HIGH = 1;
 export const SEALED_IV_COUNTER = 2;
 const SEALED_CIPHERTEXT = 3;
-const SEALED_TAG = SEALED_CIPHERTEXT + FRAME_WORDS;
 
 /** One-time MAC key from cipher block 0, keystream from block 1. */
 const BLOCK_BYTES = 64;
@@ -41,9 +45,19 @@ export class FrameOpener {
   readonly #macKey = this.#blocks.subarray(0, KEY_BYTES);
   readonly #nonce = alignedBytes(NONCE_BYTES);
   readonly #nonceWords = wordsOf(this.#nonce);
-  readonly #bare = new MacText(0);
-  readonly #withPid = new MacText(AGENT_PID_BYTES);
-  readonly #candidate = new Uint32Array(FRAME_WORDS);
+  /** Of what is sealed: a frame, or a hello or a bye. */
+  readonly plainWords: number;
+  readonly #bare: MacText;
+  readonly #withPid: MacText;
+  readonly #candidate: Uint32Array;
+
+  constructor(plainWords = FRAME_WORDS) {
+    assert(plainWords * 4 <= BLOCK_BYTES, "one block of keystream is enough");
+    this.plainWords = plainWords;
+    this.#bare = new MacText(0, plainWords);
+    this.#withPid = new MacText(AGENT_PID_BYTES, plainWords);
+    this.#candidate = new Uint32Array(plainWords);
+  }
 
   /**
    * One trial of a shared key on the frame whose nonce begins at word `at`: all ones if it opened,
@@ -67,7 +81,7 @@ export class FrameOpener {
   /** Puts the candidate at word `to` of `out` where `mask` has ones, and leaves the rest. */
   select(mask: number, out: Uint32Array, to: number): void {
     const candidate = this.#candidate;
-    for (let i = 0; i < FRAME_WORDS; i++)
+    for (let i = 0; i < this.plainWords; i++)
       out[to + i] = (out[to + i]! & ~mask) | (candidate[i]! & mask);
   }
 
@@ -84,7 +98,8 @@ export class FrameOpener {
     const { words: mac, ciphertextWord } = text;
     const keystream = this.#keystream;
     const candidate = this.#candidate;
-    for (let i = 0; i < FRAME_WORDS; i++) {
+    const { plainWords } = this;
+    for (let i = 0; i < plainWords; i++) {
       const sealed = words[at + SEALED_CIPHERTEXT + i]!;
       mac[ciphertextWord + i] = sealed;
       candidate[i] = sealed ^ keystream[KEYSTREAM_WORD + i]!;
@@ -92,7 +107,7 @@ export class FrameOpener {
     const tag = poly1305(text.bytes, this.#macKey);
     let difference = 0;
     for (let i = 0; i < TAG_BYTES / 4; i++)
-      difference |= wordAt(tag, i) ^ words[at + SEALED_TAG + i]!;
+      difference |= wordAt(tag, i) ^ words[at + SEALED_CIPHERTEXT + plainWords + i]!;
     return allOnesIfZero(difference);
   }
 }
@@ -106,14 +121,14 @@ class MacText {
   readonly words: Uint32Array;
   readonly ciphertextWord: number;
 
-  constructor(additionalBytes: number) {
+  constructor(additionalBytes: number, plainWords: number) {
     const paddedBytes = additionalBytes === 0 ? 0 : 16;
-    this.bytes = alignedBytes(paddedBytes + FRAME_BYTES + 16);
+    this.bytes = alignedBytes(paddedBytes + plainWords * 4 + 16);
     this.words = wordsOf(this.bytes);
     this.ciphertextWord = paddedBytes / 4;
-    const lengths = this.ciphertextWord + FRAME_WORDS;
+    const lengths = this.ciphertextWord + plainWords;
     this.words[lengths] = additionalBytes;
-    this.words[lengths + 2] = FRAME_BYTES;
+    this.words[lengths + 2] = plainWords * 4;
   }
 }
 
@@ -131,24 +146,25 @@ interface SealOptions {
   readonly ivRandom: Uint8Array;
   /** u32; never twice with the same key and `ivRandom`. */
   readonly ivCounter: number;
-  /** The 32 bytes of a frame. */
+  /** The 32 bytes of a frame, or the 64 of a hello or a bye. */
   readonly frame: Uint8Array;
   /** Instead of our own. */
   readonly aead?: Aead | undefined;
 }
 
-/** The 60 bytes of a frame under a shared key. */
+/** The 60 bytes of a frame under a shared key; 92 of a hello or a bye. */
 export function sealShared(options: SealOptions): Uint8Array {
-  const sealed = new Uint8Array(SHARED_FRAME_BYTES);
+  const sealed = new Uint8Array(NONCE_BYTES + options.frame.length + TAG_BYTES);
   sealInto(sealed, options, undefined);
   return sealed;
 }
 
 /**
- * The 64 bytes of a frame under the derived key of agent `agentPid`, which is the pid in the frame.
+ * The 64 bytes of a frame under the derived key of agent `agentPid`, which is the pid in the frame;
+ * 96 of a hello or a bye.
  */
 export function sealMaster(agentPid: number, options: SealOptions): Uint8Array {
-  const sealed = new Uint8Array(MASTER_FRAME_BYTES);
+  const sealed = new Uint8Array(AGENT_PID_BYTES + NONCE_BYTES + options.frame.length + TAG_BYTES);
   new DataView(sealed.buffer).setUint32(0, agentPid, true);
   sealInto(sealed.subarray(AGENT_PID_BYTES), options, sealed.slice(0, AGENT_PID_BYTES));
   return sealed;
@@ -157,7 +173,8 @@ export function sealMaster(agentPid: number, options: SealOptions): Uint8Array {
 function sealInto(out: Uint8Array, options: SealOptions, additional: Uint8Array | undefined): void {
   const { key, ivRandom, ivCounter, frame: text, aead = ownAead } = options;
   assert(ivRandom.length === IV_RANDOM_BYTES, "an IV prefix has 8 bytes");
-  assert(text.length === FRAME_BYTES, "a frame has 32 bytes");
+  const isFrame = text.length === FRAME_BYTES;
+  assert(isFrame || text.length === CONTROL_BYTES, "a frame has 32 bytes, a hello has 64");
   out.set(ivRandom);
   new DataView(out.buffer, out.byteOffset).setUint32(IV_RANDOM_BYTES, ivCounter, true);
   const nonce = out.slice(0, NONCE_BYTES);
@@ -197,3 +214,5 @@ function wordsOf(bytes: Uint8Array<ArrayBuffer>): Uint32Array {
 
 assert(SHARED_FRAME_BYTES === 60, "nonce, ciphertext and tag are 60 bytes");
 assert(MASTER_FRAME_BYTES === 64, "the agent pid makes it 64");
+assert(SHARED_CONTROL_BYTES === 92, "nonce, ciphertext and tag of a hello are 92 bytes");
+assert(MASTER_CONTROL_BYTES === 96, "the agent pid makes it 96");

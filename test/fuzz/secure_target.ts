@@ -8,12 +8,13 @@ import {
   REJECT_WRONG_SIZE,
 } from "../../src/base/reject_reason.ts";
 import { SECURE } from "../../src/listener/counters.ts";
-import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { VERDICT_CONTROL, VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
 import { ReplayHarness } from "../listener/replay_harness.ts";
 import { receiveRows, UdpPeer } from "../listener/udp_peer.ts";
+import { referenceControlBytes, referenceControlDatagram } from "../reference/control_datagram.ts";
 import { referenceDecode, referenceEncode } from "../reference/frame.ts";
 import { type SealedBeat, TERMINAL } from "../reference/replay.ts";
 import { ReferenceSecureListener } from "../reference/secure_listener.ts";
@@ -30,6 +31,7 @@ const SENDER_STATES = 3;
 const PIDS = [2, 3, 4, 5];
 const VERDICTS = new Map([
   [VERDICT_PASS, "pass"],
+  [VERDICT_CONTROL, "pass"],
   [REJECT_WRONG_SIZE, "wrong_size"],
   [REJECT_DECRYPT, "decrypt"],
   [REJECT_SENDER_TABLE_FULL, "sender_table_full"],
@@ -88,11 +90,17 @@ class Agent {
       payload: random.u32(),
     };
     if (!isCrash) this.#nonce += 1n;
-    const frame = referenceEncode(fields);
+    const isControl = !isCrash && random.chance(0.15);
+    const frame = isControl ? this.#greeting(random, fields.nonce) : referenceEncode(fields);
     if (random.chance(0.02)) frame[20]! ^= 4;
     const ivRandom = isCrash ? randomBytes(random, 8) : this.#prefix;
     const ivCounter = isCrash ? 0 : this.#counter++ >>> 0;
     return this.#sealed(random, keys, { ivRandom, ivCounter, frame });
+  }
+
+  #greeting(random: Random, nonce: bigint): Uint8Array {
+    const kind = random.chance(0.95) ? 1 + random.below(2) : 3;
+    return referenceControlBytes({ kind, pid: this.pid, nonce, intervalMs: 7, name: "web-1" });
   }
 
   #sealed(
@@ -139,6 +147,7 @@ class Attack implements Disposable {
     this.#agents = PIDS.map((pid) => new Agent(random, pid, hasMaster, sharedCount > 0));
     const { shared, master } = this.#keys;
     this.#twin = new ReferenceSecureListener(this.#keys, SENDER_STATES, GAP_NS);
+    this.#twin.takesControl = random.chance(0.8);
     this.#listener = new SecureUdpListener({
       name: "fuzz",
       address: "127.0.0.1",
@@ -147,6 +156,7 @@ class Attack implements Disposable {
       acceptRecovery: false,
       restartGapNs: GAP_NS,
       senderStates: SENDER_STATES,
+      takesControl: this.#twin.takesControl,
       monotonicNs: () => this.#nowNs,
       keys: { shared: shared.map((key) => key.slice()), master: master?.slice() },
     });
@@ -169,7 +179,8 @@ class Attack implements Disposable {
     const wanted = this.#twin.receive(Uint8Array.from(datagram), this.#nowNs, this.#nowNs);
     const what = `datagram ${datagram.toHex()}`;
     same(what, VERDICTS.get(row!.verdict), wanted);
-    if (wanted === "pass") same(`${what}: plaintext`, row!.frame, this.#twin.plaintext!.toHex());
+    const first = this.#twin.plaintext?.subarray(0, 32).toHex();
+    if (wanted === "pass") same(`${what}: plaintext`, row!.frame, first);
     if (wanted === "decrypt") same(`${what}: plaintext`, row!.frame, "00".repeat(32));
     same(`${what}: senders`, this.#listener.senderCount, this.#twin.senders.senders.size);
     this.#advance(datagram, wanted);
@@ -234,21 +245,21 @@ class Attack implements Disposable {
   #advance(datagram: Uint8Array, verdict: string): void {
     const { plaintext } = this.#twin;
     if (plaintext === undefined) return;
-    const decoded = referenceDecode(plaintext);
+    const isControl = plaintext.length === 64;
+    const decoded = isControl ? referenceControlDatagram(plaintext) : referenceDecode(plaintext);
     if (decoded.error !== undefined) return;
-    const view = new DataView(datagram.slice(-60).buffer);
+    const view = new DataView(datagram.slice(isControl ? -92 : -60).buffer);
     const beat: SealedBeat = {
       pid: Number(decoded.pid),
       prefix: view.getBigUint64(0, true),
       counter: view.getUint32(8, true),
       nonce: decoded.nonce,
-      timestamp: decoded.timestamp,
+      timestamp: "timestamp" in decoded ? decoded.timestamp : 0n,
     };
-    same(
-      "the replay machine",
-      this.#machine.arrive(beat, this.#nowNs, this.#nowNs, GAP_NS),
-      verdict,
-    );
+    const found = isControl
+      ? this.#machine.arriveControl(beat, this.#nowNs, this.#nowNs)
+      : this.#machine.arrive(beat, this.#nowNs, this.#nowNs, GAP_NS);
+    same("the replay machine", found, verdict);
     for (const [pid, state] of this.#twin.senders.senders)
       same(`state of pid ${pid}`, this.#machine.state(pid), state);
   }

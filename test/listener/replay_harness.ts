@@ -1,7 +1,13 @@
 // Sealed beats for the replay machine: what the secure listener would hand it, without sockets and
 // keys, and its state as the literal twin (test/reference/replay.ts) keeps it.
 import { u64FromPair, u64Hi, u64Lo } from "../../src/base/u64.ts";
-import { Arrival, advanceWindow, beginWindow } from "../../src/listener/replay_window.ts";
+import {
+  Arrival,
+  advanceControlWindow,
+  advanceWindow,
+  beginControlWindow,
+  beginWindow,
+} from "../../src/listener/replay_window.ts";
 import { SenderTable } from "../../src/listener/sender_table.ts";
 import { encodeFrame } from "../../src/wire/encode.ts";
 import { STATUS_CRITICAL, STATUS_OK } from "../../src/wire/frame.ts";
@@ -35,6 +41,31 @@ export class ReplayHarness {
       u64Lo(nonce),
       0,
     );
+    return this.#admit(beat, instantNs, nowNs, {
+      advance: (known, arrival) => advanceWindow(this.table, known, arrival, gapNs),
+      begin: (slot, arrival) => beginWindow(this.table, slot, arrival),
+    });
+  }
+
+  /** A hello or a bye. */
+  arriveControl(beat: SealedBeat, instantNs: number, nowNs: number): ReplayVerdict {
+    // What a frame would have there is no nonce and no clock of it.
+    this.#words.fill(0xffff_ffff);
+    return this.#admit(beat, instantNs, nowNs, {
+      advance: (known, arrival) => advanceControlWindow(this.table, known, arrival),
+      begin: (slot, arrival) => beginControlWindow(this.table, slot, arrival),
+    });
+  }
+
+  #admit(
+    beat: SealedBeat,
+    instantNs: number,
+    nowNs: number,
+    by: {
+      readonly advance: (slot: number, arrival: Arrival) => boolean;
+      readonly begin: (slot: number, arrival: Arrival) => void;
+    },
+  ): ReplayVerdict {
     const arrival = this.#arrival;
     arrival.ivLow = u64Lo(beat.prefix);
     arrival.ivHigh = u64Hi(beat.prefix);
@@ -42,11 +73,11 @@ export class ReplayHarness {
     arrival.instantNs = instantNs;
     arrival.nowNs = nowNs;
     const known = this.table.slotOf(beat.pid);
-    if (known >= 0) return advanceWindow(this.table, known, arrival, gapNs) ? "pass" : "replay";
+    if (known >= 0) return by.advance(known, arrival) ? "pass" : "replay";
     if (this.table.isFull) this.table.sweep(instantNs);
     const slot = this.table.insert(beat.pid);
     if (slot < 0) return "sender_table_full";
-    beginWindow(this.table, slot, arrival);
+    by.begin(slot, arrival);
     return "pass";
   }
 

@@ -206,6 +206,22 @@ describe.skipIf(!IS_LINUX)("the filter of a UDP listener (Linux)", () => {
     expect(since(listener, "drops", listener.kernelDrops)).toBeLessThan(RUBBISH / 2);
   });
 
+  test("passes sealed hellos of both sizes where they are taken, and else not", () => {
+    for (const takesControl of [true, false]) {
+      const keys = { shared: [noise(32)], master: noise(32) };
+      const options = { ...UDP, keys, restartGapNs: 1e9, monotonicNs: () => 0, takesControl };
+      const listener = opened(new SecureUdpListener(options));
+      using peer = new UdpPeer(listener);
+      listener.filter.isCounting = true;
+      check(listener.filter.attach(RUBBISH_SAMPLE), "attach");
+      for (let i = 0; i < GOOD; i++) peer.send(noise(92), noise(96));
+      const { received } = drain(listener);
+      if (takesControl) expect(received).toBe(2 * GOOD);
+      else expect(received).toBeLessThan(SAMPLED_MAX);
+      expect(listener.filter.takeCounted()).toBe(takesControl ? 0 : received);
+    }
+  });
+
   test("passes sealed frames of both sizes", () => {
     const key = noise(32);
     const keys = { shared: [key.slice()], master: noise(32) };

@@ -17,7 +17,8 @@ import {
 } from "../../src/base/reject_reason.ts";
 import { SECURE } from "../../src/listener/counters.ts";
 import type { SecureKeys } from "../../src/listener/key_ring.ts";
-import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { VERDICT_CONTROL, VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { encodeControl } from "../../src/wire/control_datagram.ts";
 import { SecureUdpListener, type SecureUdpListenerOptions } from "../../src/listener/secure_udp.ts";
 import { UdpSocketError } from "../../src/listener/udp_socket.ts";
 import { encode } from "../../src/wire/encode.ts";
@@ -84,6 +85,74 @@ function byMaster(fill: number, pid: number, ivCounter: number): Uint8Array {
   const sealed = { key: agentKey, ivRandom: IV_A, ivCounter, frame: frame(pid, ivCounter + 1) };
   return sealMaster(pid, sealed);
 }
+
+describe("a hello or a bye", () => {
+  const KEYS = { shared: [key(1)], master: key(9) };
+  const takesControl = true;
+
+  function bye(pid: number): Uint8Array {
+    return encodeControl({ kind: "bye", pid, nonce: 9n });
+  }
+
+  function sealedBye(pid: number, ivCounter: number, ivRandom = IV_A): Uint8Array {
+    return sealShared({ key: key(1), ivRandom, ivCounter, frame: bye(pid) });
+  }
+
+  test("is opened under both kinds of key, where hellos are taken", () => {
+    using net = new Net(KEYS, { takesControl });
+    const own = { key: deriveAgentKey(key(9), 3), ivRandom: IV_A, ivCounter: 0, frame: bye(3) };
+    const datagrams = [sealedBye(2, 0), sealMaster(3, own)];
+    expect(datagrams.map(({ length }) => length)).toEqual([92, 96]);
+    net.peer.send(...datagrams);
+    const rows = receiveRows(net.listener, 2);
+    expect(rows.map(({ verdict }) => verdict)).toEqual([VERDICT_CONTROL, VERDICT_CONTROL]);
+    const { batch } = net.listener;
+    const at = batch.frameWord[1]! * 4;
+    expect(batch.bytes.subarray(at, at + 64)).toEqual(bye(3));
+    expect(ipText(batch.addresses!, IP_WORDS)).toBe("127.0.0.1");
+    using plain = new Net({ shared: [key(1)], master: key(9) });
+    expect(plain.verdicts(0, ...datagrams)).toEqual([REJECT_WRONG_SIZE, REJECT_WRONG_SIZE]);
+  });
+
+  test("is let through once, by the counter of a session that is known", () => {
+    using net = new Net({ shared: [key(1)], master: undefined }, { takesControl });
+    const first = sealedBye(2, 1);
+    expect(net.verdicts(0, shared(1, 2, 0), first, first)).toEqual([
+      VERDICT_PASS,
+      VERDICT_CONTROL,
+      REJECT_REPLAY,
+    ]);
+    // It begins no session: it has no clock to show that it is not an old one.
+    const other = new Uint8Array(8).fill(0x77);
+    expect(net.verdicts(GAP * 10, sealedBye(2, 5, other))).toEqual([REJECT_REPLAY]);
+    expect(net.verdicts(GAP * 10, shared(1, 2, 2), sealedBye(2, 3))).toEqual([
+      VERDICT_PASS,
+      VERDICT_CONTROL,
+    ]);
+  });
+
+  test("of a sender that is not known begins its state, and says nothing of its nonces", () => {
+    using net = new Net({ shared: [key(1)], master: undefined }, { takesControl });
+    const hello = { kind: "hello", pid: 2, nonce: 900n, intervalMs: 0, name: "far" } as const;
+    const sealed = { key: key(1), ivRandom: IV_A, ivCounter: 0, frame: encodeControl(hello) };
+    const other = new Uint8Array(8).fill(0x77);
+    expect(net.verdicts(0, sealShared(sealed), shared(1, 2, 0, other))).toEqual([
+      VERDICT_CONTROL,
+      VERDICT_PASS,
+    ]);
+  });
+
+  test("that is broken inside is the observer's to refuse, and leaves no trace", () => {
+    using net = new Net({ shared: [key(1)], master: undefined }, { takesControl });
+    const broken = bye(2);
+    broken[60]! ^= 1;
+    const sealed = { key: key(1), ivRandom: IV_A, ivCounter: 7, frame: broken };
+    expect(net.verdicts(0, sealShared(sealed), sealedBye(2, 0))).toEqual([
+      VERDICT_CONTROL,
+      VERDICT_CONTROL,
+    ]);
+  });
+});
 
 describe("opening", () => {
   for (const address of ["127.0.0.1", "::1"])

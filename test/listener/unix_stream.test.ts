@@ -12,7 +12,9 @@ import { STREAM_CONNECTIONS_PER_PID_MAX } from "../../src/base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../../src/base/origin.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
-import { VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { VERDICT_CONTROL, VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { encodeControl } from "../../src/wire/control_datagram.ts";
+import { crc32c } from "../../src/wire/crc32c.ts";
 import { CLOSE_REASONS } from "../../src/listener/stream_close.ts";
 import { STREAM } from "../../src/listener/stream_counters.ts";
 import { StreamPlaces } from "../../src/listener/stream_places.ts";
@@ -66,6 +68,8 @@ function client(listener: UnixStreamListener): number {
   opened.push({ [Symbol.dispose]: () => close(fd) });
   return fd;
 }
+
+const OWN = { pid: process.pid };
 
 function frame(nonce: number, pid = process.pid): Uint8Array {
   return encode({ status: "ok", pid, timestamp: 1n, nonce: BigInt(nonce), payload: nonce });
@@ -126,6 +130,34 @@ async function writeAsChild(fd: number, bytes: Uint8Array): Promise<number> {
 }
 
 describe.if(IS_LINUX)("UnixStreamListener", () => {
+  test("takes hellos and byes among the frames, and closes after one that is broken", () => {
+    const listener = listen();
+    const fd = client(listener);
+    const hello = encodeControl({ kind: "hello", ...OWN, nonce: 1n, intervalMs: 0, name: "web" });
+    const bye = encodeControl({ kind: "bye", ...OWN, nonce: 3n });
+    send(fd, Uint8Array.from([...hello, ...frame(2), ...bye, ...frame(4)]));
+    const rows = drain(listener);
+    expect(rows.map(({ verdict }) => verdict)).toEqual([
+      VERDICT_CONTROL,
+      VERDICT_PASS,
+      VERDICT_CONTROL,
+      VERDICT_PASS,
+    ]);
+    expect(rows[0]).toMatchObject({ origin: ORIGIN_KERNEL_ATTESTED, pid: process.pid });
+    expect(closed(listener)).toEqual({});
+    // What it says may be wrong, and the next one still begins where it ends.
+    const unknown = hello.slice();
+    unknown[3] = 9;
+    new DataView(unknown.buffer).setUint32(60, crc32c(unknown.subarray(0, 60)), true);
+    send(fd, Uint8Array.from([...unknown, ...frame(5)]));
+    expect(drain(listener).map(({ verdict }) => verdict)).toEqual([VERDICT_CONTROL, VERDICT_PASS]);
+    expect(closed(listener)).toEqual({});
+    bye[60]! ^= 1;
+    send(fd, bye);
+    expect(drain(listener).map(({ verdict }) => verdict)).toEqual([VERDICT_CONTROL]);
+    expect(closed(listener)).toEqual({ crc: 1 });
+  });
+
   test("takes the frames of a connection in their order, attested by the kernel", () => {
     const listener = listen();
     const fd = client(listener);

@@ -46,6 +46,25 @@ export class ReferenceSenders {
       if (instantNs - state.seenInstantNs >= TTL_NS) this.senders.delete(pid);
   }
 
+  /** A hello or a bye, of which only pid, prefix and counter count. */
+  arriveControl(beat: SealedBeat, instantNs: number, nowNs: number): ReplayVerdict {
+    const known = this.senders.get(beat.pid);
+    if (known === undefined) {
+      if (this.senders.size >= this.#capacity) this.sweep(instantNs);
+      if (this.senders.size >= this.#capacity) return "sender_table_full";
+      this.senders.set(beat.pid, fresh({ ...beat, nonce: 0n, timestamp: 0n }, instantNs, nowNs));
+      return "pass";
+    }
+    const isCurrent = beat.prefix === known.prefix;
+    if (!isCurrent && beat.prefix !== known.previousPrefix) return "replay";
+    if (beat.counter <= (isCurrent ? known.counter : known.previousCounter)) return "replay";
+    if (isCurrent) known.counter = beat.counter;
+    else known.previousCounter = beat.counter;
+    known.seenInstantNs = instantNs;
+    known.seenNs = nowNs;
+    return "pass";
+  }
+
   arrive(beat: SealedBeat, instantNs: number, nowNs: number, gapNs: number): ReplayVerdict {
     const known = this.senders.get(beat.pid);
     if (known !== undefined)

@@ -2,6 +2,7 @@
 // with everything slow: the literal cipher, HKDF for every frame, and the Map of senders.
 import { hkdfSync } from "node:crypto";
 import { aeadOpen } from "./aead.ts";
+import { referenceControlDatagram } from "./control_datagram.ts";
 import { referenceDecode } from "./frame.ts";
 import { ReferenceSenders } from "./replay.ts";
 
@@ -21,6 +22,8 @@ export class ReferenceSecureListener {
   /** Of the last datagram, if a key opened it. */
   plaintext: Uint8Array | undefined;
   readonly senders: ReferenceSenders;
+  /** It takes hellos and byes, too. */
+  takesControl = false;
 
   constructor(keys: ReferenceKeys, senderStates: number, gapNs: number) {
     this.keys = keys;
@@ -30,12 +33,13 @@ export class ReferenceSecureListener {
 
   receive(datagram: Uint8Array, instantNs: number, nowNs: number): SecureVerdict {
     this.plaintext = undefined;
-    if (datagram.length !== 60 && datagram.length !== 64) return "wrong_size";
-    const sealed = datagram.subarray(datagram.length - 60);
+    const isControl = this.takesControl && (datagram.length === 92 || datagram.length === 96);
+    if (!isControl && datagram.length !== 60 && datagram.length !== 64) return "wrong_size";
+    const sealed = datagram.subarray(datagram.length - (isControl ? 92 : 60));
     const plaintext = this.#open(datagram, sealed);
     this.plaintext = plaintext;
     if (plaintext === undefined) return "decrypt";
-    const decoded = referenceDecode(plaintext);
+    const decoded = isControl ? referenceControlDatagram(plaintext) : referenceDecode(plaintext);
     if (decoded.error !== undefined) return "pass";
     const view = new DataView(sealed.buffer, sealed.byteOffset);
     const beat = {
@@ -43,8 +47,9 @@ export class ReferenceSecureListener {
       prefix: view.getBigUint64(0, true),
       counter: view.getUint32(8, true),
       nonce: decoded.nonce,
-      timestamp: decoded.timestamp,
+      timestamp: "timestamp" in decoded ? decoded.timestamp : 0n,
     };
+    if (isControl) return this.senders.arriveControl(beat, instantNs, nowNs);
     return this.senders.arrive(beat, instantNs, nowNs, this.gapNs);
   }
 
@@ -53,7 +58,7 @@ export class ReferenceSecureListener {
     const body = sealed.slice(12);
     const { shared, master } = this.keys;
     const candidates = shared.map((key) => aeadOpen({ key, nonce, additional: NONE }, body));
-    if (datagram.length === 64 && master !== undefined) {
+    if ((datagram.length === 64 || datagram.length === 96) && master !== undefined) {
       const additional = datagram.slice(0, 4);
       const info = Uint8Array.from([
         ...new TextEncoder().encode("varta-agent-v1\0"),

@@ -17,6 +17,11 @@ import {
 import { PID_INIT } from "../../src/wire/frame.ts";
 import { u64FromPair } from "../../src/base/u64.ts";
 import { referenceControlBytes } from "../reference/control_datagram.ts";
+import { FRAME_BYTES } from "../../src/base/limits.ts";
+import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
+import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
+import { referenceDecode } from "../reference/frame.ts";
+import { ReferenceSecureListener } from "../reference/secure_listener.ts";
 import vectors from "../vectors/control-datagrams.json";
 
 /** Two words into an arena whose other bytes are not zero. */
@@ -57,6 +62,43 @@ describe("the vectors", () => {
       expect(decoded(Uint8Array.fromHex(hex))).toBe(error);
     },
   );
+
+  test.each(vectors.sealed.map((vector) => [vector.id, vector] as const))(
+    "%s is sealed so, and opened by the literal cipher",
+    (_id, vector) => {
+      const [key, frame, wire] = [vector.key_hex, vector.plaintext_hex, vector.wire_hex].map(
+        (hex) => Uint8Array.fromHex(hex),
+      );
+      const { agent_pid: pid, iv_counter: ivCounter } = vector;
+      const sealed = {
+        ivRandom: Uint8Array.fromHex(vector.iv_random_hex),
+        ivCounter,
+        frame: frame!,
+      };
+      const isMaster = vector.key === "master";
+      const made = isMaster
+        ? sealMaster(pid, { key: deriveAgentKey(key!, pid), ...sealed })
+        : sealShared({ key: key!, ...sealed });
+      expect(made).toEqual(wire!);
+      const keys = isMaster ? { shared: [], master: key } : { shared: [key!], master: undefined };
+      const reader = new ReferenceSecureListener(keys, 1, 1e9);
+      reader.takesControl = true;
+      expect(reader.receive(wire!, 0, 0)).toBe("pass");
+      expect(reader.plaintext).toEqual(frame!);
+    },
+  );
+
+  test("are refused by their size where 32 bytes alone are known, and are no beat in any part", () => {
+    const plain = [...vectors.roundtrips, ...vectors.errors].map(({ wire_hex }) => wire_hex);
+    for (const bytes of plain.map((hex) => Uint8Array.fromHex(hex))) {
+      expect(bytes.length).not.toBe(FRAME_BYTES);
+      for (let at = 0; at + FRAME_BYTES <= bytes.length; at++)
+        expect(referenceDecode(bytes.slice(at, at + FRAME_BYTES)).error).toBeDefined();
+    }
+    const reader = new ReferenceSecureListener({ shared: [], master: undefined }, 1, 1e9);
+    for (const { wire_hex } of vectors.sealed)
+      expect(reader.receive(Uint8Array.fromHex(wire_hex), 0, 0)).toBe("wrong_size");
+  });
 
   test("have every error", () => {
     const found = new Set(vectors.errors.map(({ error }) => error));
