@@ -8,6 +8,7 @@ import { findState } from "../../src/snapshot/found_state.ts";
 import { compiledCheckout } from "../../test/support/compiled_checkout.ts";
 import { Crew } from "../../test/support/crew.ts";
 import { delaysOf } from "../support/delays.ts";
+import { memoryOf } from "../support/process_cost.ts";
 import { prepareLoad } from "../support/load.ts";
 import { writeMadeState } from "../support/made_state.ts";
 import type { Native } from "../support/native.ts";
@@ -28,6 +29,8 @@ const WINDOW_S = 20;
 const WARM_UP_S = 10;
 const CHANGE_MS = 500;
 const DELAY_US_MAX = 10_000;
+/** Two buffers of 0.3 MiB, and what the collector leaves of a heap of 200 for a while. */
+const WRITING_MIB_MAX = 32;
 /** Nobody falls silent for so long. */
 const QUIET = '[observer]\nthreshold = "600s"\n';
 
@@ -114,8 +117,17 @@ async function measureDelays(report: Report, native: Native, parent: string): Pr
   const done = load.run();
   await Bun.sleep(WARM_UP_S * 1_000);
   const quietUs = await window(report, daemon, state, { isChanging: false, longestUs: 0 });
+  const before = memoryOf(daemon.pid);
   await window(report, daemon, state, { isChanging: true, longestUs: quietUs });
+  const after = memoryOf(daemon.pid);
   await done;
+  const anonymousMib = [before, after].map((memory) => memory.anonymousMib) as [number, number];
+  report.add({
+    what: "  anonymous memory before and after",
+    value: `${anonymousMib.map((mib) => mib.toFixed(0)).join(", ")} MiB`,
+    required: `at most ${WRITING_MIB_MAX} MiB more`,
+    holds: anonymousMib[1] <= anonymousMib[0] + WRITING_MIB_MAX,
+  });
   report.add({ what: "  bytes of the file", value: sizeText(bytes, MEMBERS) });
   const found = findState(state, effectiveUid());
   const members = found.kind === "state" ? found.state.member.length : 0;

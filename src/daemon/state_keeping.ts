@@ -224,6 +224,13 @@ export class StateKeeping implements Deadline {
         after_ms: Number.isNaN(nowNs) ? undefined : wholeMsFromNs(nowNs - failure.sinceNs),
       });
     }
+    const unsynced = this.#writer.takeUnsynced();
+    if (unsynced !== undefined)
+      log.warn("directory sync failed, ignoring", {
+        file,
+        error: unsynced.message,
+        effect: "after a crash of the machine the state may be an earlier one",
+      });
     const error = this.#writer.takeError();
     if (error === undefined) return;
     const text = error.message;

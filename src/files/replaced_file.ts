@@ -33,8 +33,11 @@ export class ReplacedFile {
     }
   }
 
-  /** The new content is the file's, and on the disk, when this resolves. */
-  async commit(): Promise<void> {
+  /**
+   * The new content is the file's, and on the disk, when this resolves. An error: it is the file's,
+   * and the directory could not be synced, which some file systems cannot do at all.
+   */
+  async commit(): Promise<Error | undefined> {
     try {
       await this.#handle.sync();
       await this.#handle.close();
@@ -43,8 +46,7 @@ export class ReplacedFile {
       await this.abandon();
       throw error;
     }
-    const error = await syncDirectory(this.#path, this.#calls);
-    if (error !== undefined) throw error;
+    return syncDirectory(this.#path, this.#calls);
   }
 
   /** The file stays as it was. */

@@ -51,5 +51,6 @@ export async function replaceSmallFile(
 ): Promise<void> {
   const file = await ReplacedFile.begin(path, calls);
   await file.write(content);
-  await file.commit();
+  const error = await file.commit();
+  if (error !== undefined) throw error;
 }

@@ -48,6 +48,8 @@ export class StateWriter {
   #nextSliceNs = Number.NEGATIVE_INFINITY;
   #hasFailed = false;
   #error: Error | undefined;
+  #unsynced: Error | undefined;
+  #wasUnsynced = false;
   /** Files that were written, writings that failed, and the size of the last file. */
   written = 0;
   failures = 0;
@@ -108,6 +110,13 @@ export class StateWriter {
     return error;
   }
 
+  /** Why the directory cannot be synced, once; each writing goes well without. */
+  takeUnsynced(): Error | undefined {
+    const error = this.#unsynced;
+    this.#unsynced = undefined;
+    return error;
+  }
+
   /** Writes all there is at the shutdown: no turn comes after it. True if it is on the disk. */
   async close(): Promise<boolean> {
     await this.#writing?.abandon();
@@ -138,7 +147,7 @@ export class StateWriter {
     return new StateWriting(encoder, { path, calls, bytesMax, chunks: this.#chunks });
   }
 
-  #take({ isDone, error, sizeBytes }: StateWriting): void {
+  #take({ isDone, error, sizeBytes, unsynced }: StateWriting): void {
     const sinceNs = this.#writingNs;
     this.#writing = undefined;
     this.#writingNs = Number.NaN;
@@ -146,6 +155,8 @@ export class StateWriter {
       this.written += 1;
       this.sizeBytes = sizeBytes;
       this.#hasFailed = false;
+      if (!this.#wasUnsynced) this.#unsynced = unsynced;
+      this.#wasUnsynced ||= unsynced !== undefined;
       return;
     }
     this.failures += 1;

@@ -23,6 +23,8 @@ export class StateWriting {
   #isEncoded = false;
   /** The new file is in its place, and on the disk. */
   isDone = false;
+  /** But its name may not be: why the directory could not be synced. */
+  unsynced: Error | undefined = undefined;
   /** Why the old one is left as it was. */
   error: Error | undefined = undefined;
   sizeBytes = 0;
@@ -57,7 +59,7 @@ export class StateWriting {
       if (chunk.length > 0) this.#send();
       this.#isEncoded = true;
       this.#then(async () => {
-        await this.#file!.commit();
+        this.unsynced = await this.#file!.commit();
         this.isDone = true;
       });
       return;

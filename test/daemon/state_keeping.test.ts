@@ -191,6 +191,35 @@ describe("StateKeeping", () => {
     await keeping!.close();
   });
 
+  test("says once that a directory cannot be synced, and has written", async () => {
+    using directory = new TempDirectory();
+    const openFile = async (path: string, flags: number, mode: number) => {
+      const handle = await REAL_FILE_CALLS.open(path, flags, mode);
+      if (path === directory.path)
+        handle.sync = () => Promise.reject(new Error("EINVAL: invalid argument, fsync"));
+      return handle;
+    };
+    const calls = { ...REAL_FILE_CALLS, open: openFile as unknown as FileCalls["open"] };
+    const { keeping, lines, clock, parts } = open(directory.join("state"), { calls });
+    for (; keeping!.written < 3; await new Promise(setImmediate)) {
+      if (keeping!.written === parts.table.len)
+        parts.harness.beat(1 + parts.table.len, 1, clock.nowNs, BEAT);
+      clock.nowNs += 1e9;
+      keeping!.maintain(clock.nowNs);
+    }
+    await keeping!.close();
+    expect(keeping!.failures).toBe(0);
+    expect(keeping!.problem).toBeUndefined();
+    expect(lines).toEqual([
+      {
+        msg: "directory sync failed, ignoring",
+        file: directory.join("state"),
+        error: "EINVAL: invalid argument, fsync",
+        effect: "after a crash of the machine the state may be an earlier one",
+      },
+    ]);
+  });
+
   test("writes beats alone every 10 s, and nothing where none came", async () => {
     using directory = new TempDirectory();
     const { keeping, clock } = open(directory.join("state"));

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { decodeState, titleFault } from "../../src/snapshot/decoder.ts";
 import {
   SECTION_BYTES_MAX,
@@ -7,7 +7,10 @@ import {
   TITLE_BYTES,
 } from "../../src/snapshot/format.ts";
 import { crc32c } from "../../src/wire/crc32c.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { bytesOf, EMPTY, FULL, MEMBER, sectionsOf } from "./states.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 /** `bytes` with the checksum of the section at `at` made right again. */
 function resealed(bytes: Uint8Array, at: number): Uint8Array {

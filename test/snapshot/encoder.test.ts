@@ -1,5 +1,5 @@
 // The encoder beside a twin that puts all sections together at once, record by record.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ByteWriter } from "../../src/snapshot/bytes.ts";
 import { StateEncoder } from "../../src/snapshot/encoder.ts";
 import { SECTION_FULL_BYTES } from "../../src/snapshot/format.ts";
@@ -12,7 +12,10 @@ import {
 } from "../../src/snapshot/records.ts";
 import { crc32c } from "../../src/wire/crc32c.ts";
 import { Random } from "../simulation/random.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { bytesOf, EMPTY, FULL, MEMBER, rowsOf } from "./states.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 function u32s(...values: readonly number[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(4 * values.length));
