@@ -297,6 +297,9 @@ export const AGENT_EVENTS_MAX = 10;
 /** Agents of which that is kept, and all texts together. */
 export const AGENT_HISTORIES_MAX = 4_096;
 export const AGENT_HISTORIES_BYTES_MAX = 4 * 1_048_576;
+/** Stalls that last of which is kept what was done, and what of each: about 8 MiB at most. */
+export const STALL_NOTES_MAX = 4_096;
+export const STALL_NOTE_ROWS_MAX = 12;
 
 assert(2 ** 32 - 2 > TRACKER_CAPACITY_MAX, "slot numbers must stay below the index sentinels");
 assert(GLOBAL_BURST_MAX * 1e9 < Number.MAX_SAFE_INTEGER, "token-nanoseconds must be exact");

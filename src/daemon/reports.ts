@@ -133,7 +133,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
   restored(stall: Stall): void {
     this.#stalled.add(stall);
     this.#options.notes?.stalled(stall);
-    this.#options.events?.stalled(stall);
+    this.#options.events?.restored(stall);
     if (stall.isMuted === true) this.#untold.add(stall.key);
   }
 

@@ -10,10 +10,19 @@ import type { MemberRecord, MissingRecord } from "../snapshot/records.ts";
 import type { StallRecord } from "../tracker/member_records.ts";
 import type { Parts } from "./parts.ts";
 import type { RestoredState } from "./restored_state.ts";
+import { restoreHistories, restoreNotes } from "./told_records.ts";
 
 type StallParts = Pick<
   Parts,
-  "observer" | "notes" | "metrics" | "recovery" | "reports" | "muting" | "expected" | "clock"
+  | "observer"
+  | "events"
+  | "notes"
+  | "metrics"
+  | "recovery"
+  | "reports"
+  | "muting"
+  | "expected"
+  | "clock"
 >;
 
 /**
@@ -69,10 +78,12 @@ interface GoesOn {
 /** Before the first turn, when each member has its name. */
 export function restoreStalls(
   parts: StallParts,
-  { members, missing, graces }: RestoredState,
+  restored: RestoredState,
   { exported, noted }: GoesOn,
 ): void {
   const { recovery, reports, observer, metrics, notes, clock } = parts;
+  const { members, missing, graces } = restored;
+  restoreHistories(parts, restored);
   const ofNow = noted.filter(({ isSameBoot }) => isSameBoot);
   const fired = new Map(ofNow.map((one) => [processOf(one), one]));
   const stalled = members.flatMap(({ member }) => stallOf(member, fired, parts));
@@ -88,6 +99,7 @@ export function restoreStalls(
         recovery.held.restore(stall, true, decidedFromNs(stall, hasEnded, clock.lastNs));
     }
   }
+  restoreNotes(parts, restored);
   restoreMissing(parts, missing);
   parts.expected.restoreGraces(graces, clock.lastNs);
 }

@@ -10,9 +10,12 @@ import type { StormLimit } from "../recovery/storm_limit.ts";
 import { continuationOf, type Here, type OtherBoot } from "../snapshot/continuation.ts";
 import type {
   AuditHeadRecord,
+  DoneRecord,
   GraceRecord,
   GuardRecord,
+  HistoryRecord,
   MissingRecord,
+  NoteRecord,
   State,
 } from "../snapshot/records.ts";
 import { type RestoredMember, restoreMembers } from "../snapshot/restored_members.ts";
@@ -52,6 +55,12 @@ export interface RestoredState {
   readonly auditHead: AuditHeadRecord | undefined;
   readonly graces: readonly GraceRecord[];
   readonly guard: GuardRecord | undefined;
+  /** What people were told, in the order of the file. */
+  readonly told: {
+    readonly histories: readonly HistoryRecord[];
+    readonly notes: readonly NoteRecord[];
+    readonly done: readonly DoneRecord[];
+  };
 }
 
 export function restoreState(
@@ -93,6 +102,7 @@ export function restoreState(
     auditHead: rest.auditHead[0],
     graces: rest.grace,
     guard: rest.guard[0],
+    told: { histories: rest.history, notes: rest.note, done: rest.done },
   };
 }
 

@@ -32,6 +32,8 @@ export interface StateParts {
   readonly graces: () => Iterable<GraceRecord>;
   /** Undefined = nothing of it matters to the next daemon. */
   readonly guard: () => GuardRecord | undefined;
+  /** What people were told. */
+  readonly told: () => Iterable<StateRow>;
 }
 
 export function* stateRows(parts: StateParts, moment: Moment): Iterable<StateRow> {
@@ -57,4 +59,5 @@ export function* stateRows(parts: StateParts, moment: Moment): Iterable<StateRow
   if (head !== undefined) yield { kind: "auditHead", values: head };
   const guard = parts.guard();
   if (guard !== undefined) yield { kind: "guard", values: guard };
+  yield* parts.told();
 }

@@ -27,6 +27,7 @@ import { StateKeeping } from "./state_keeping.ts";
 import { beatsTaken, stateMark } from "./state_mark.ts";
 import { statePlace } from "../config/state_place.ts";
 import { type StateParts, stateRows } from "./state_rows.ts";
+import { toldRows } from "./told_records.ts";
 
 interface StateOptions {
   readonly config: Config;
@@ -210,6 +211,7 @@ function keptParts(parts: Parts, auditHead: StateOptions["auditHead"]): StatePar
     missing: () => missingRecords(parts),
     auditHead,
     graces: () => parts.expected.graces(),
+    told: () => toldRows(parts),
     guard: () => observer.silence.guarded?.guard.memory(observer.clock.lastNs),
   };
 }

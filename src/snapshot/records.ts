@@ -3,7 +3,15 @@
 // `moment` says which times those are. Another field or kind is another version of the file.
 import { assert } from "../base/assert.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
-import { MUTES_MAX, RETIRED_PREFIXES_MAX, TRACKER_CAPACITY_MAX } from "../base/limits.ts";
+import {
+  AGENT_EVENTS_MAX,
+  AGENT_HISTORIES_MAX,
+  MUTES_MAX,
+  RETIRED_PREFIXES_MAX,
+  STALL_NOTE_ROWS_MAX,
+  STALL_NOTES_MAX,
+  TRACKER_CAPACITY_MAX,
+} from "../base/limits.ts";
 import { ORIGIN_TEXTS } from "../base/origin.ts";
 import { HELD_WORDS } from "../events/held_words.ts";
 import { STALL_VERDICTS } from "../events/stall_verdict.ts";
@@ -28,6 +36,8 @@ const NAME_BYTES_MAX = 510;
 const PATH_BYTES_MAX = 8_192;
 /** What somebody gave as a reason. */
 const REASON_BYTES_MAX = 1_024;
+/** The JSON of one event; a longer one is left out. */
+export const EVENT_BYTES_MAX = 4_096;
 /** Starts of recoveries that one budget counts. */
 const STARTS_MAX = 1_024;
 /** The starts of a storm window; a limit beyond it is none. */
@@ -221,6 +231,29 @@ const GUARD = new RecordForm({
   restNs: NS_OR_NONE,
 });
 
+/** Of what happened to an agent, for who asks the next daemon. */
+const HISTORY = new RecordForm({
+  agent: NAME,
+  unixMs: NS,
+  json: text(EVENT_BYTES_MAX),
+});
+
+/** Of a stall that lasts: when it was reported, and its processor time when it was found. */
+const NOTE = new RecordForm({
+  key: u32(),
+  generation: COUNT_OR_NONE,
+  reportedNs: NS_OR_NONE,
+  cpuTicks: COUNT_OR_NONE,
+});
+
+/** Something that was done about a stall that lasts. */
+const DONE = new RecordForm({
+  key: u32(),
+  generation: COUNT_OR_NONE,
+  doneNs: NS,
+  json: text(EVENT_BYTES_MAX),
+});
+
 export type Moment = RecordOf<typeof MOMENT>;
 export type MemberRecord = RecordOf<typeof MEMBER>;
 export type MissingRecord = RecordOf<typeof MISSING>;
@@ -233,6 +266,9 @@ export type PrefixRecord = RecordOf<typeof PREFIX>;
 export type AuditHeadRecord = RecordOf<typeof AUDIT_HEAD>;
 export type GraceRecord = RecordOf<typeof GRACE>;
 export type GuardRecord = RecordOf<typeof GUARD>;
+export type HistoryRecord = RecordOf<typeof HISTORY>;
+export type NoteRecord = RecordOf<typeof NOTE>;
+export type DoneRecord = RecordOf<typeof DONE>;
 
 /** All that a state file says. */
 export interface State {
@@ -248,6 +284,9 @@ export interface State {
   readonly auditHead: readonly AuditHeadRecord[];
   readonly grace: readonly GraceRecord[];
   readonly guard: readonly GuardRecord[];
+  readonly history: readonly HistoryRecord[];
+  readonly note: readonly NoteRecord[];
+  readonly done: readonly DoneRecord[];
 }
 
 export type RecordKind = keyof State;
@@ -289,6 +328,9 @@ export const RECORD_KINDS: ReadonlyMap<RecordKind, Kind> = new Map<RecordKind, K
   ["auditHead", { form: AUDIT_HEAD, countMax: 1 }],
   ["grace", { form: GRACE, countMax: MISSING_MAX }],
   ["guard", { form: GUARD, countMax: 1 }],
+  ["history", { form: HISTORY, countMax: AGENT_HISTORIES_MAX * AGENT_EVENTS_MAX }],
+  ["note", { form: NOTE, countMax: STALL_NOTES_MAX }],
+  ["done", { form: DONE, countMax: STALL_NOTES_MAX * STALL_NOTE_ROWS_MAX }],
 ]);
 
 /** The longest record: a storm with all its starts. */

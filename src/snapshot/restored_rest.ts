@@ -4,10 +4,12 @@
 import { MUTE_NS_MAX } from "../base/limits.ts";
 import type { Continuation } from "./continuation.ts";
 import type {
+  DoneRecord,
   GraceRecord,
   GuardRecord,
   MissingRecord,
   MuteRecord,
+  NoteRecord,
   PaceRecord,
   SenderRecord,
   State,
@@ -27,6 +29,9 @@ type RestoredRest = Pick<
   | "auditHead"
   | "grace"
   | "guard"
+  | "history"
+  | "note"
+  | "done"
 >;
 
 /** The same records with the times of this daemon, of which now is `nowNs`. */
@@ -46,6 +51,10 @@ export function restoreRest(state: State, continuation: Continuation, nowNs: num
     auditHead: state.auditHead,
     // A machine that has just started gives everyone a new one.
     grace: isSame ? state.grace.map((grace) => graceNow(grace, past)) : [],
+    // What it says of pids is about those of this boot.
+    history: isSame ? state.history : [],
+    note: isSame ? state.note.map((note) => noteNow(note, past)) : [],
+    done: isSame ? state.done.map((done) => doneNow(done, past)) : [],
     guard: isSame ? state.guard.map((guard) => guardNow(guard, continuation)) : [],
   };
 }
@@ -58,6 +67,14 @@ function missingNow(missing: MissingRecord, past: Past): MissingRecord {
 
 function graceNow(grace: GraceRecord, past: Past): GraceRecord {
   return { ...grace, sinceNs: past(grace.sinceNs) };
+}
+
+function noteNow(note: NoteRecord, past: Past): NoteRecord {
+  return { ...note, reportedNs: past(note.reportedNs) };
+}
+
+function doneNow(done: DoneRecord, past: Past): DoneRecord {
+  return { ...done, doneNs: past(done.doneNs) };
 }
 
 function guardNow(guard: GuardRecord, { past, end }: Continuation): GuardRecord {

@@ -53,14 +53,15 @@ export class EventFeed {
   }
 
   stalled(stall: Stall): void {
-    const { agent, pid, observerNs, lastNs, thresholdNs, verdict, isMuted } = stall;
-    this.#add("stall", agent, observerNs, {
-      pid,
-      silence_ms: silenceMs(observerNs, lastNs),
-      threshold_ms: wholeMsFromNs(thresholdNs),
-      ...verdictFields(verdict),
-      ...(isMuted === true ? { muted: true } : {}),
-    });
+    this.#add("stall", stall.agent, stall.observerNs, stallFields(stall));
+  }
+
+  /** It lasts since the daemon before this one, which may have left what it told of it. */
+  restored(stall: Stall): void {
+    const { agent, observerNs } = stall;
+    const [time, name] = [this.#time(observerNs), this.#options.agentName(agent)];
+    const event = { time, kind: "stall", agent: name, ...stallFields(stall) } as const;
+    this.#options.log.add(event, Date.parse(time), true);
   }
 
   late({ agent, pid, observerNs, lastNs, thresholdNs }: MemberLate): void {
@@ -201,6 +202,17 @@ export class EventFeed {
       signal: Number.isNaN(signal) ? null : signal,
     };
   }
+}
+
+function stallFields(stall: Stall): Partial<EventView> {
+  const { pid, observerNs, lastNs, thresholdNs, verdict, isMuted } = stall;
+  return {
+    pid,
+    silence_ms: silenceMs(observerNs, lastNs),
+    threshold_ms: wholeMsFromNs(thresholdNs),
+    ...verdictFields(verdict),
+    ...(isMuted === true ? { muted: true } : {}),
+  };
 }
 
 function silenceMs(observerNs: number, lastNs: number): number {

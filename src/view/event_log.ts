@@ -8,8 +8,24 @@ import {
   EVENTS_KEPT_MAX,
 } from "../base/limits.ts";
 import { matchesGlob } from "../base/glob.ts";
+import { eventOfJson } from "./event_check.ts";
 import { type EventFilter, EventReader, type KeptEvent } from "./event_reader.ts";
 import type { EventView } from "./event_view.ts";
+
+/** What happened to an agent. */
+interface Remembered {
+  readonly unixMs: number;
+  readonly json: string;
+  /** Undefined = the daemon before this one wrote the JSON, and it was not read yet. */
+  event: EventView | undefined;
+}
+
+/** The same for the next daemon. */
+interface HistoryEvent {
+  readonly agent: string;
+  readonly unixMs: number;
+  readonly json: string;
+}
 
 export class EventLog {
   /** The number of the last event; 0 = there was none. */
@@ -17,17 +33,19 @@ export class EventLog {
   /** Event n is at n - 1, modulo the size of the ring. */
   readonly #kept: KeptEvent[] = [];
   /** By name, the agent to which nothing happened for longest before the others. */
-  readonly #histories = new Map<string, KeptEvent[]>();
+  readonly #histories = new Map<string, Remembered[]>();
   #historyBytes = 0;
   readonly #readers = new Set<EventReader>();
 
-  add(event: EventView, unixMs: number): void {
+  /** `lasts`: a stall since the daemon before this one, whose history may have it. */
+  add(event: EventView, unixMs: number, lasts = false): void {
     this.seq += 1;
     const kept = { seq: this.seq, unixMs, event, json: JSON.stringify(event) };
     const place = (this.seq - 1) % EVENTS_KEPT_MAX;
     const givenUp = this.#kept[place];
     this.#kept[place] = kept;
-    if (event.agent !== "") this.#remember(kept);
+    const isKnown = event.agent === "" || (lasts && this.#remembersStall(event));
+    if (!isKnown) this.#remember(event.agent, kept);
     for (const reader of this.#readers) reader.added(kept, givenUp);
   }
 
@@ -43,8 +61,28 @@ export class EventLog {
 
   /** The last that happened to the agent of `name`, the newest first. */
   historyOf(name: string): readonly EventView[] {
-    const history = this.#histories.get(name) ?? [];
-    return history.map(({ event }) => event).reverse();
+    return this.#eventsOf(name).reverse();
+  }
+
+  /**
+   * The histories, as many as are in `bytesMax` of JSON: of the agents to which something happened
+   * last, the newest of each first.
+   */
+  *remembered(bytesMax: number): Iterable<HistoryEvent> {
+    let bytesLeft = bytesMax;
+    for (const [agent, history] of [...this.#histories].reverse()) {
+      for (const { unixMs, json } of history.toReversed()) {
+        bytesLeft -= json.length;
+        if (bytesLeft < 0) return;
+        yield { agent, unixMs, json };
+      }
+    }
+  }
+
+  /** Those of the daemon before this one, in the order in which it had them. */
+  restore(histories: readonly HistoryEvent[]): void {
+    for (const { agent, unixMs, json } of histories.toReversed())
+      this.#remember(agent, { unixMs, json, event: undefined });
   }
 
   /**
@@ -62,8 +100,21 @@ export class EventLog {
     return reader;
   }
 
-  #remember(kept: KeptEvent): void {
-    const { agent } = kept.event;
+  /** The oldest first. What the daemon before this one has left is read when it is asked for. */
+  #eventsOf(name: string): EventView[] {
+    return (this.#histories.get(name) ?? []).flatMap((one) => {
+      one.event ??= eventOfJson(one.json);
+      return one.event?.agent === name ? [one.event] : [];
+    });
+  }
+
+  /** The last that it says of the process is that it stalled. */
+  #remembersStall({ agent, pid }: EventView): boolean {
+    const ofStalls = this.#eventsOf(agent).filter((one) => one.pid === pid && isOfStall(one));
+    return ofStalls.at(-1)?.kind === "stall";
+  }
+
+  #remember(agent: string, kept: Remembered): void {
     const history = this.#histories.get(agent) ?? [];
     this.#histories.delete(agent);
     this.#histories.set(agent, history);
@@ -83,4 +134,8 @@ export class EventLog {
     this.#histories.delete(oldest[0]);
     for (const { json } of oldest[1]) this.#historyBytes -= json.length;
   }
+}
+
+function isOfStall({ kind }: EventView): boolean {
+  return kind === "stall" || kind === "resume";
 }

@@ -70,16 +70,18 @@ export interface UnwatchedView {
   readonly before: string;
 }
 
-type RecoveryWhat =
-  | "began"
-  | "step"
-  | "done"
-  | "helped"
-  | "not_helped"
+export const RECOVERY_WHATS = [
+  "began",
+  "step",
+  "done",
+  "helped",
+  "not_helped",
   /** The daemon was killed while it was under way. */
-  | "interrupted"
-  | "refused"
-  | "held";
+  "interrupted",
+  "refused",
+  "held",
+] as const;
+type RecoveryWhat = (typeof RECOVERY_WHATS)[number];
 
 export interface RecoveryEvent {
   readonly id: number;

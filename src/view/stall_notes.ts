@@ -1,15 +1,13 @@
 // What is kept of each stall that lasts, for who asks later (spec 16 section 12): since when, how
 // much processor time the process had used by then, and what was done about it. The last events of
 // an agent are not enough for that: its other members have events, too.
+import { STALL_NOTE_ROWS_MAX, STALL_NOTES_MAX } from "../base/limits.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import type { Stall } from "../events/stall.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
+import { recoveryOfJson } from "./event_check.ts";
 import { recoveryEventOf } from "./event_feed.ts";
 import type { RecoveryEvent } from "./event_view.ts";
-
-/** Stalls that last of which is kept what was done, and what of each: about 8 MiB at most. */
-const STALL_NOTES_MAX = 4_096;
-const STALL_NOTE_ROWS_MAX = 12;
 
 export interface StallNote {
   readonly generation: number;
@@ -20,7 +18,7 @@ export interface StallNote {
   /** What its process was doing; undefined = that was not looked at. */
   readonly verdict: StallVerdictWord | undefined;
   /** NaN = not known. */
-  readonly cpuTicks: number;
+  cpuTicks: number;
   /** The daemon before this one has decided it. */
   isDecided: boolean;
   /** The oldest first. */
@@ -30,6 +28,23 @@ export interface StallNote {
 interface DoneNote {
   readonly observerNs: number;
   readonly recovery: RecoveryEvent;
+}
+
+/** What the next daemon has to know of a note; the member's own record has the rest. */
+interface NoteMemory {
+  readonly key: number;
+  readonly generation: number;
+  readonly reportedNs: number;
+  readonly cpuTicks: number;
+}
+
+/** Something that was done about a stall. */
+interface DoneMemory {
+  readonly key: number;
+  readonly generation: number;
+  readonly doneNs: number;
+  /** A `RecoveryEvent`. */
+  readonly json: string;
 }
 
 export class StallNotes {
@@ -100,6 +115,43 @@ export class StallNotes {
     if (note === undefined) return;
     this.#notes.delete(key);
     for (const { recovery } of note.done) this.#keys.delete(recovery.id);
+  }
+
+  *memories(): Iterable<NoteMemory> {
+    for (const [key, { generation, reportedNs, cpuTicks }] of [...this.#notes])
+      yield { key, generation, reportedNs, cpuTicks };
+  }
+
+  /** What was done, of the stalls that began last first, as much as is in `bytesMax` of JSON. */
+  *doneMemories(bytesMax: number): Iterable<DoneMemory> {
+    let bytesLeft = bytesMax;
+    for (const [key, { generation, done }] of [...this.#notes].reverse()) {
+      for (const { observerNs: doneNs, recovery } of [...done]) {
+        const json = JSON.stringify(recovery);
+        bytesLeft -= json.length;
+        if (bytesLeft < 0) return;
+        yield { key, generation, doneNs, json };
+      }
+    }
+  }
+
+  /** Of stalls that last since the daemon before this one, and have their notes again. */
+  restore(memories: readonly NoteMemory[], done: readonly DoneMemory[]): void {
+    for (const { key, generation, reportedNs, cpuTicks } of memories) {
+      const note = this.noteOf(key, generation);
+      if (note === undefined) continue;
+      note.cpuTicks = cpuTicks;
+      // One that a mute holds is not reported.
+      if (!Number.isNaN(note.reportedNs) && !Number.isNaN(reportedNs)) note.reportedNs = reportedNs;
+    }
+    for (const { key, generation, doneNs: observerNs, json } of done) {
+      const note = this.noteOf(key, generation);
+      const recovery = recoveryOfJson(json);
+      if (note === undefined || recovery === undefined) continue;
+      if (note.done.length >= STALL_NOTE_ROWS_MAX) continue;
+      note.done.push({ observerNs, recovery });
+      if (recovery.id > 0) this.#keys.set(recovery.id, key);
+    }
   }
 
   noteOf(key: number, generation: number): StallNote | undefined {

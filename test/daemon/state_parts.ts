@@ -43,6 +43,7 @@ export class Parts {
   readonly auditHead = () => ({ file: "/var/log/audit.log", seq: 4, chain: "ab" });
   readonly graces = () => [{ agent: "cron", sinceNs: 300, expected: 1 }];
   readonly guard = () => GUARD;
+  readonly told = () => [];
   readonly listenerNumber = (name: string) => (name === "local" ? 3 : undefined);
   readonly ended = new Set<number>();
   readonly hasEnded = (pid: number) => this.ended.has(pid);

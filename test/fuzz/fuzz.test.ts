@@ -45,7 +45,16 @@ const REACHED: Readonly<Record<string, readonly string[]>> = {
     "no_such_agent",
   ],
   dbus: ["whole", "no message", "more", "refused", "read"],
-  state: ["whole", "damaged", "forged, read", "forged, refused", "same boot", "other boot"],
+  state: [
+    "whole",
+    "damaged",
+    "forged, read",
+    "forged, refused",
+    "same boot",
+    "other boot",
+    "told, read",
+    "told, refused",
+  ],
   stream: ["whole", "half", "mixed", "frame", "control frame"],
   audit: ["good head", "bad head", "log note", "log broken", "log section", "log key"],
 };

@@ -9,7 +9,17 @@ import { restoreMembers } from "../../src/snapshot/restored_members.ts";
 import { restoreRest } from "../../src/snapshot/restored_rest.ts";
 import { crc32c } from "../../src/wire/crc32c.ts";
 import type { Random } from "../simulation/random.ts";
-import { bytesOf, EMPTY, FULL, MOMENT, randomised } from "../snapshot/states.ts";
+import { EventLog } from "../../src/view/event_log.ts";
+import { StallNotes } from "../../src/view/stall_notes.ts";
+import {
+  bytesOf,
+  DONE_JSON,
+  EMPTY,
+  EVENT_JSON,
+  FULL,
+  MOMENT,
+  randomised,
+} from "../snapshot/states.ts";
 import { damage, randomBytes } from "./bytes.ts";
 import { count, type FuzzTarget, same } from "./fuzz.ts";
 
@@ -64,8 +74,27 @@ export class StateTarget implements FuzzTarget {
     for (const { untilNs, beganNs } of mute)
       if (!(untilNs > nowNs) || !(untilNs - nowNs <= 7 * 86_400e9) || !(beganNs < untilNs))
         throw new Error(`a mute from ${beganNs} to ${untilNs}`);
+    this.#told(random, state);
     for (const { starts } of [...pace, ...storm])
       if (starts.some((startNs) => !(startNs <= nowNs))) throw new Error("a start to come");
+  }
+
+  /** What people were told: whatever is written there, no more is believed than is an event. */
+  #told(random: Random, { history, note, done }: State): void {
+    const log = new EventLog();
+    const altered = (json: string): string => {
+      const bytes = Buffer.from(json);
+      if (bytes.length >= 64 && random.chance(0.7)) damage(random, bytes);
+      return bytes.toString();
+    };
+    const events = [EVENT_JSON, DONE_JSON, ...history.map(({ json }) => json)].map(altered);
+    log.restore(events.map((json) => ({ agent: "worker", unixMs: 0, json })));
+    const believed = log.historyOf("worker");
+    for (const event of believed)
+      if (event.agent !== "worker" || !Number.isFinite(Date.parse(event.time)))
+        throw new Error(`an event ${JSON.stringify(event)}`);
+    count(this, believed.length > 0 ? "told, read" : "told, refused");
+    new StallNotes().restore(note, done);
   }
 }
 

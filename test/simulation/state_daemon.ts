@@ -123,6 +123,7 @@ export class StateDaemon extends ActsHarness {
       missing: () => missingRecords(this),
       auditHead: () => undefined,
       graces: () => this.expected.graces(),
+      told: () => [],
       guard: () => guard.memory(this.observer.clock.lastNs),
     };
     this.writer = new StateWriter({

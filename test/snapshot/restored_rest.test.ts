@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { continuationOf } from "../../src/snapshot/continuation.ts";
 import type { MuteRecord, State } from "../../src/snapshot/records.ts";
 import { restoreRest } from "../../src/snapshot/restored_rest.ts";
-import { EMPTY, MOMENT } from "./states.ts";
+import { EMPTY, FULL, MOMENT } from "./states.ts";
 
 const S = 1e9;
 const DAY = 86_400 * S;
@@ -111,5 +111,15 @@ describe("restoreRest()", () => {
     expect(none.guard[0]!.restNs).toBeNaN();
     const other = aMinuteLater(state, OTHER_BOOT);
     expect([other.grace, other.guard]).toEqual([[], []]);
+  });
+
+  test("lets what people were told be known in the same boot, whose pids it is about", () => {
+    const { history, note, done } = FULL;
+    const after = aMinuteLater({ history, note, done });
+    expect(after.history).toEqual(history);
+    expect(after.note).toEqual([{ ...note[0]!, reportedNs: -61 * S }]);
+    expect(after.done).toEqual([{ ...done[0]!, doneNs: -61 * S }]);
+    const other = aMinuteLater({ history, note, done }, OTHER_BOOT);
+    expect([other.history, other.note, other.done]).toEqual([[], [], []]);
   });
 });

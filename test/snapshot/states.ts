@@ -85,7 +85,17 @@ export const EMPTY: State = {
   auditHead: [],
   grace: [],
   guard: [],
+  history: [],
+  note: [],
+  done: [],
 };
+
+/** As a daemon writes them. */
+export const EVENT_JSON = JSON.stringify({
+  ...{ time: "2026-11-28T02:12:13.115Z", kind: "recovery", agent: "worker", pid: 4712 },
+  recovery: { id: 3, what: "step", step: 1, steps: 2, kind: "signal", target: "SIGTERM" },
+});
+export const DONE_JSON = JSON.stringify({ id: 3, what: "refused", reason: "gave_up", used: 3 });
 
 /** One of every kind of record. */
 export const FULL: State = {
@@ -121,6 +131,9 @@ export const FULL: State = {
   guard: [
     { isActive: true, sinceNs: 85e9, windowNs: 5e9, silent: 12, members: 20, restNs: Number.NaN },
   ],
+  history: [{ agent: "worker", unixMs: 1_700_000_000_000, json: EVENT_JSON }],
+  note: [{ key: 4712, generation: 5_000, reportedNs: 88e9, cpuTicks: 1_234 }],
+  done: [{ key: 4712, generation: 5_000, doneNs: 88e9, json: DONE_JSON }],
 };
 
 export function* rowsOf(state: State): Iterable<StateRow> {

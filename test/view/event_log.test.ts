@@ -22,6 +22,59 @@ function textOf(reader: EventReader): string[] {
   return reader.read(EVENTS_KEPT_MAX).map(({ event: { agent, kind } }) => `${agent} ${kind}`);
 }
 
+describe("EventLog, for the next daemon", () => {
+  function next(log: EventLog, bytesMax = 1e6): EventLog {
+    const after = new EventLog();
+    after.restore([...log.remembered(bytesMax)]);
+    return after;
+  }
+
+  test("has the histories, in the order in which they were forgotten, and none of the events", () => {
+    const log = new EventLog();
+    for (let pid = 1; pid <= AGENT_EVENTS_MAX + 2; pid++) log.add(eventOf("a", "stall", pid), pid);
+    log.add(eventOf("b"), 100);
+    log.add(eventOf(""), 101);
+    const after = next(log);
+    expect(after.historyOf("a")).toEqual(log.historyOf("a"));
+    expect(after.historyOf("b")).toEqual([eventOf("b")]);
+    expect([...after.remembered(1e6)]).toEqual([...log.remembered(1e6)]);
+    expect([after.seq, textOf(readerOf(after))]).toEqual([0, []]);
+    after.add(eventOf("b", "resume"), 200);
+    expect(after.historyOf("b")).toEqual([eventOf("b", "resume"), eventOf("b")]);
+  });
+
+  test("has as many as are in so many bytes: of who had one last, the newest first", () => {
+    const log = new EventLog();
+    for (const agent of ["a", "b", "b"]) log.add(eventOf(agent), 1);
+    const bytes = JSON.stringify(eventOf("a")).length;
+    const kept = (bytesMax: number) => [...log.remembered(bytesMax)].map(({ agent }) => agent);
+    expect(kept(3 * bytes)).toEqual(["b", "b", "a"]);
+    expect(kept(3 * bytes - 1)).toEqual(["b", "b"]);
+    expect(kept(bytes - 1)).toEqual([]);
+  });
+
+  test("takes what is no event of that agent for nothing, whatever a file says", () => {
+    const log = new EventLog();
+    const json = JSON.stringify(eventOf("a"));
+    const texts = [json, "rubbish", JSON.stringify(eventOf("b")), '{"agent":"a"}'];
+    log.restore(texts.map((text) => ({ agent: "a", unixMs: 1, json: text })));
+    expect(log.historyOf("a")).toEqual([eventOf("a")]);
+  });
+
+  test("has a stall that lasts since before once in its history, and again in the ring", () => {
+    const log = new EventLog();
+    log.add(eventOf("a"), 1);
+    log.add(eventOf("b"), 1);
+    log.add(eventOf("b", "resume"), 2);
+    const after = next(log);
+    for (const agent of ["a", "b"]) after.add(eventOf(agent), 3, true);
+    after.add(eventOf("a", "stall", 2), 3, true);
+    expect(after.historyOf("a").map(({ pid }) => pid)).toEqual([2, 1]);
+    expect(after.historyOf("b").map(({ kind }) => kind)).toEqual(["stall", "resume", "stall"]);
+    expect(textOf(readerOf(after))).toEqual(["a stall", "b stall", "a stall"]);
+  });
+});
+
 describe("EventLog", () => {
   test("keeps the last 1,024, numbered without gaps", () => {
     const log = new EventLog();

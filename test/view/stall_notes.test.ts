@@ -1,7 +1,9 @@
 // What is kept of a stall that lasts: since when, and what was done about it.
 import { describe, expect, test } from "bun:test";
+import { STALL_NOTE_ROWS_MAX } from "../../src/base/limits.ts";
 import { StallNotes } from "../../src/view/stall_notes.ts";
 import { NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
+import { DONE_JSON } from "../snapshot/states.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
 import { stallOf } from "../recovery/harness.ts";
 
@@ -27,6 +29,41 @@ describe("a note of a stall", () => {
     expect(notes.noteOf(42, STALL.generation)!.reportedNs).toBeNaN();
     notes.stalled({ ...STALL, observerNs: 9e9 });
     expect(notes.noteOf(42, STALL.generation)).toMatchObject({ sinceNs: 5e9, reportedNs: 9e9 });
+  });
+
+  test("goes on in the next daemon: what was done, when it was told, the time that was used", () => {
+    const before = new StallNotes();
+    before.stalled({ ...STALL, isMuted: true });
+    before.stalled({ ...STALL, observerNs: 9e9 });
+    before.outcome({ ...outcomeOf("began"), stall: STALL, recoveryId: 5 });
+    before.outcome({ ...outcomeOf("step"), recoveryId: 5 });
+    const memories = [...before.memories(), { ...[...before.memories()][0]!, generation: 1 }];
+    const done = [...before.doneMemories(1e6)];
+    const after = new StallNotes();
+    after.stalled({ ...STALL, verdict: { ...VERDICT, cpuTicks: Number.NaN } });
+    const rubbish = { ...done[0]!, json: "{}" };
+    after.restore(memories, [...done, rubbish, { ...done[0]!, generation: 1 }]);
+    expect(after.noteOf(42, STALL.generation)).toEqual(before.noteOf(42, STALL.generation)!);
+    // Its result says only the number.
+    after.outcome({ ...outcomeOf("result"), recoveryId: 5 });
+    expect(after.noteOf(42, STALL.generation)!.done).toHaveLength(3);
+    expect([...before.doneMemories(done[0]!.json.length)]).toEqual(done.slice(0, 1));
+  });
+
+  test("that a mute holds is not reported in the next daemon, whatever the file says", () => {
+    const after = new StallNotes();
+    after.stalled({ ...STALL, isMuted: true });
+    const { generation } = STALL;
+    after.restore([{ key: 42, generation, reportedNs: 5e9, cpuTicks: 7 }], []);
+    expect(after.noteOf(42, generation)!.reportedNs).toBeNaN();
+  });
+
+  test("takes no more from a file than it keeps", () => {
+    const after = new StallNotes();
+    after.stalled(STALL);
+    const one = { key: 42, generation: STALL.generation, doneNs: 1, json: DONE_JSON };
+    after.restore([], Array(100).fill(one));
+    expect(after.noteOf(42, STALL.generation)!.done).toHaveLength(STALL_NOTE_ROWS_MAX);
   });
 
   test("says whether the daemon before has decided it", () => {

@@ -5,6 +5,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { IS_LINUX } from "../../../ffi/constants.ts";
 import { findState } from "../../../src/snapshot/found_state.ts";
 import type { State } from "../../../src/snapshot/records.ts";
+import type { ExplainView } from "../../../src/view/explain_view.ts";
+import { explanation } from "../../support/explained.ts";
 import { runCommand } from "../../support/command.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
 import { sampleAt } from "../../metrics/page.ts";
@@ -94,6 +96,39 @@ describe.concurrent.skipIf(!IS_LINUX)("a daemon after one that was killed", () =
     expect(Date.parse(told[0]!.t)).toBeGreaterThanOrEqual(diedMs);
   });
 });
+
+test.concurrent.skipIf(!IS_LINUX)(
+  "a daemon after one that was killed explains a stall with what was known and done before",
+  async () => {
+    using directory = new TemporaryDirectory();
+    const config = `${CONFIG}\n[recovery]\ncommand = ["/bin/false"]\nverify_within = "100ms"\ndebounce = "10ms"\n`;
+    await using before = await DaemonProcess.start({ config, directory: directory.path });
+    await using agents = new MortalAgents(before.socket);
+    const agent = await agents.start();
+    agent.kill("SIGSTOP");
+    await before.untilStalls(agent.pid);
+    agent.kill("SIGCONT");
+    await until("the return", () => before.saying("agent is back", agent.pid).length > 0);
+    agent.kill("SIGSTOP");
+    await before.untilStalls(agent.pid, 2);
+    const isOver = (daemon: DaemonProcess) => async () =>
+      (await explanation(daemon, agent.pid)).done.some(({ what }) => what === "not_helped");
+    await until("its recovery to be over", isOver(before));
+    const told = await explanation(before, agent.pid);
+    await until("the state to have it", () => (stateOf(before)?.done.length ?? 0) >= 3);
+    before.signal("SIGKILL");
+    await before.exited();
+    await using after = await DaemonProcess.start({ config, directory: directory.path });
+    const now = await explanation(after, agent.pid);
+    expect(now.done.map(withoutTime)).toEqual(told.done.map(withoutTime));
+    expect(now.member!.verdict!.cpu_ms).toBeGreaterThanOrEqual(0);
+    expect(now.history).toEqual(told.history);
+  },
+);
+
+function withoutTime({ time: _, ...row }: ExplainView["done"][number]): object {
+  return row;
+}
 
 test.concurrent.skipIf(!IS_LINUX)(
   "a restart does not say again that somebody came who was gone by then",
