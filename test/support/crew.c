@@ -11,6 +11,11 @@
  *   impatient
  *       agents that are forked from now on leave out a beat that the kernel refuses, as the client
  *       library does -> impatient
+ *   streams CONNECTIONS UIDS HEIR_EVERY
+ *       agents that are forked from now on write to a stream socket, by so many connections each in
+ *       turn, as one of UIDS users (0 = the crew's own); every 50th beat is the last one of its
+ *       connection. Each HEIR_EVERY-th (0 = none) has a child that has its connections, too, and
+ *       goes on beating for it for a second when it is dead -> streams
  *   reuse PID INTERVAL_MS
  *       the next fork has this very pid (own pid namespace only); interval 0 = it never beats
  *       -> agents PID
@@ -45,7 +50,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { AGENTS_MAX = 8192, BATCH = 64, DESCRIPTORS_MAX = 253, DATAGRAM_MAX = 65507 };
+enum { AGENTS_MAX = 8192, BATCH = 64, DESCRIPTORS_MAX = 253, DATAGRAM_MAX = 65507, CONNECTIONS_MAX = 16 };
+enum { BEATS_PER_CONNECTION = 50, UID_FIRST = 60000 };
 
 struct shared {
   volatile int quiet;
@@ -59,6 +65,8 @@ struct shared {
 
 static struct shared *shared;
 static int agent_count, stamped, impatient;
+static int connections, uids, heir_every;
+static int connection[CONNECTIONS_MAX];
 static struct sockaddr_un observer = {.sun_family = AF_UNIX};
 
 static uint64_t now_ns(void) {
@@ -98,6 +106,59 @@ static void fail(const char *what) {
   exit(1);
 }
 
+static int connect_stream(void) {
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  if (connect(fd, (void *)&observer, sizeof observer) == 0) return fd;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+/* After a failure the next beat of the connection makes it anew. */
+static int send_by_stream(const uint8_t *frame, uint64_t nonce) {
+  int *fd = &connection[nonce % connections];
+  if (*fd < 0 && (*fd = connect_stream()) < 0) return 0;
+  int is_sent = send(*fd, frame, 32, MSG_NOSIGNAL) == 32;
+  if (is_sent && nonce % BEATS_PER_CONNECTION != 0) return 1;
+  int error = errno;
+  close(*fd);
+  *fd = -1;
+  errno = error;
+  return is_sent;
+}
+
+static int send_beat(int fd, const uint8_t *frame, uint64_t nonce) {
+  if (connections > 0) return send_by_stream(frame, nonce);
+  return sendto(fd, frame, 32, 0, (void *)&observer, sizeof observer) == 32;
+}
+
+/* Beats for its parent, once that is dead. */
+static void inherit(pid_t parent) {
+  sigset_t death;
+  sigemptyset(&death);
+  sigaddset(&death, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &death, NULL);
+  prctl(PR_SET_PDEATHSIG, SIGUSR1);
+  int signal_number;
+  if (getppid() == parent) sigwait(&death, &signal_number);
+  uint8_t frame[32];
+  for (int i = 0; i < 20; i++) {
+    put_frame(frame, 0, parent, 1000000 + i);
+    for (int c = 0; c < connections; c++) send(connection[c], frame, sizeof frame, MSG_NOSIGNAL | MSG_DONTWAIT);
+    usleep(50000);
+  }
+  _exit(0);
+}
+
+static void open_streams(int number) {
+  uid_t uid = UID_FIRST + number % (uids > 0 ? uids : 1);
+  if (uids > 0 && (setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0)) fail("setresuid");
+  for (int c = 0; c < connections; c++) connection[c] = connect_stream();
+  pid_t self = getpid();
+  if (heir_every > 0 && number % heir_every == 0 && fork() == 0) inherit(self);
+}
+
 /*
  * A beat that the kernel refused is sent again under the same nonce; one that it took is counted.
  * Not at once: a few hundred agents that ask every millisecond for one of ten places leave no
@@ -113,7 +174,7 @@ static void beat_for_ever(struct agent *self, uint64_t interval_ns, uint64_t bea
     sleep_until(next);
     if (shared->quiet) break;
     put_frame(frame, status, getpid(), self->sent + 1);
-    if (sendto(fd, frame, sizeof frame, 0, (void *)&observer, sizeof observer) == sizeof frame) {
+    if (send_beat(fd, frame, self->sent + 1)) {
       self->sent++;
       next += interval_ns;
       if (next < now_ns()) next = now_ns() + interval_ns;
@@ -163,6 +224,8 @@ static int start_agent(uint64_t interval_ns, uint64_t beats, int status, uint64_
   pid_t pid = fork();
   if (pid < 0) fail("fork");
   if (pid == 0) {
+    if (connections > 0) open_streams(agent_count);
+    // After the change of the user, which takes it back.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(0);
     self->finished = interval_ns == 0;
@@ -293,6 +356,8 @@ int main(int argc, char **argv) {
     long long n;
     if (sscanf(line, "agents %d %d %lld %d %d", &a, &b, &n, &status, &stamped) == 5) agents(a, b, n, status);
     else if (strcmp(line, "impatient\n") == 0) impatient = 1, printf("impatient\n");
+    else if (sscanf(line, "streams %d %d %d", &connections, &uids, &heir_every) == 3 && connections <= CONNECTIONS_MAX)
+      prctl(PR_SET_CHILD_SUBREAPER, 1), printf("streams\n");
     else if (sscanf(line, "reuse %d %d", &a, &b) == 2) printf("agents %d\n", fork_with_pid(a, b));
     else if (sscanf(line, "short %d %d", &a, &b) == 2) printf("ended %d\n", short_lives(a, b));
     else if (strcmp(line, "quiet\n") == 0) quiet();

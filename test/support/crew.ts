@@ -26,6 +26,14 @@ export interface Agents {
   readonly stamped?: boolean;
 }
 
+export interface Streams {
+  readonly connections: number;
+  /** Users that they are, in turn; needs root. Without it they are who the crew is. */
+  readonly uids?: number;
+  /** So many-th of them each has a child that beats for it by its connections when it is dead. */
+  readonly heirEvery?: number;
+}
+
 export interface Datagrams {
   readonly count: number;
   readonly size?: number;
@@ -73,6 +81,11 @@ export class Crew implements AsyncDisposable {
    */
   async impatient(): Promise<void> {
     await this.#ask("impatient");
+  }
+
+  /** Agents of later calls write to a stream socket, by so many connections each in turn. */
+  async streams({ connections, uids = 0, heirEvery = 0 }: Streams): Promise<void> {
+    await this.#ask(`streams ${connections} ${uids} ${heirEvery}`);
   }
 
   /** Forks one agent. */
