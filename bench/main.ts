@@ -12,6 +12,7 @@ import { measureReceiverCpu } from "./parts/receiver_cpu.ts";
 import { measureRecovery } from "./parts/recovery.ts";
 import { measureState } from "./parts/state.ts";
 import { measureStatus } from "./parts/status.ts";
+import { measureStreams } from "./parts/streams.ts";
 import { measureUserSpace } from "./parts/user_space.ts";
 import { compileNative, type Native } from "./support/native.ts";
 import { HAS_LONG_QUEUES } from "./support/receivers.ts";
@@ -37,6 +38,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     title: "CPU per beat of the whole daemon, beside a C receiver",
     isSlow: false,
     measure: needingC(measureReceiverCpu),
+  },
+  streams: {
+    title: "1,000 stream connections at 10 Hz, beside a C receiver, and beside floods",
+    isSlow: true,
+    measure: needingC(measureStreams),
   },
   memory: {
     title: "resident memory (of which anonymous)",

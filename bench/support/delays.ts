@@ -5,11 +5,16 @@ import type { DaemonUnderTest } from "./receivers.ts";
 
 export class Delays {
   readonly #counts: readonly (readonly [number, number])[];
-  readonly #total: number;
+  readonly total: number;
 
   constructor(counts: readonly (readonly [us: number, count: number])[]) {
     this.#counts = counts;
-    this.#total = counts.reduce((sum, [, count]) => sum + count, 0);
+    this.total = counts.reduce((sum, [, count]) => sum + count, 0);
+  }
+
+  /** Those of at most `us` microseconds. */
+  upTo(us: number): Delays {
+    return new Delays(this.#counts.filter(([delayUs]) => delayUs <= us));
   }
 
   /** The delay that `part` of the beats do not exceed, in microseconds. */
@@ -17,7 +22,7 @@ export class Delays {
     let seen = 0;
     for (const [us, count] of this.#counts) {
       seen += count;
-      if (seen >= this.#total * part) return us;
+      if (seen >= this.total * part) return us;
     }
     return Number.NaN;
   }

@@ -9,6 +9,8 @@ export interface LoadOptions {
   readonly burst: number;
   /** Names of their programs, "agent-0" and so on; default: all run the generator. */
   readonly names?: number;
+  /** Of a load of streams: processes that flood beside it, by a connection each. */
+  readonly floods?: number;
 }
 
 export interface LoadDone {
@@ -27,8 +29,8 @@ export async function prepareLoad(
   socket: string,
   options: LoadOptions,
 ): Promise<Load> {
-  const { agents, rate, seconds, burst, names = 0 } = options;
-  const numbers = [agents, rate, seconds, burst, names].map(String);
+  const { agents, rate, seconds, burst, names, floods } = options;
+  const numbers = [agents, rate, seconds, burst, floods ?? names ?? 0].map(String);
   const child = Bun.spawn([program, socket, ...numbers], {
     stdin: "pipe",
     stdout: "pipe",

@@ -8,6 +8,8 @@ const OPTIMISED = ["-O2", "-Wall"];
 export interface Native {
   readonly flood: string;
   readonly receiver: string;
+  readonly streamLoad: string;
+  readonly streamReceiver: string;
   readonly twin: string;
   readonly stamp: string;
   readonly compiler: string;
@@ -21,6 +23,8 @@ export function compileNative(directory: string): Native | string {
   const native = {
     flood: join(directory, "flood"),
     receiver: join(directory, "receiver"),
+    streamLoad: join(directory, "stream_load"),
+    streamReceiver: join(directory, "stream_receiver"),
     twin: join(directory, "twin.so"),
     stamp: join(directory, "stamp"),
     compiler: `${compiler} ${flags.join(" ")}`,
@@ -28,6 +32,8 @@ export function compileNative(directory: string): Native | string {
   const jobs = [
     [...flags, "-o", native.flood, join(SOURCES, "flood.c")],
     [...flags, "-o", native.receiver, join(SOURCES, "receiver.c")],
+    [...flags, "-o", native.streamLoad, join(SOURCES, "stream_load.c")],
+    [...flags, "-o", native.streamReceiver, join(SOURCES, "stream_receiver.c")],
     // Static, so that what is timed is the daemon and not the loader of libraries.
     [...flags, "-static", "-o", native.stamp, join(SOURCES, "stamp.c")],
     [...flags, "-shared", "-fPIC", "-o", native.twin, join(SOURCES, "twin.c")],

@@ -1,7 +1,7 @@
 // The receivers that are compared: the daemon as a user runs it, and the C program. Each gets a
 // network namespace of its own where that is allowed, because the length of a datagram queue is
 // read from there when the socket is made.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -78,6 +78,47 @@ export async function startDaemon(
     scrape: async () => (await fetch("http://daemon/metrics", { unix: page })).text(),
     [Symbol.asyncDispose]: () => end(child, directory),
   };
+}
+
+/** The same with a stream listener instead; nobody who falls silent between two runs is told. */
+export async function startStreamDaemon(command: readonly string[]): Promise<DaemonUnderTest> {
+  const directory = mkdtempSync(join(tmpdir(), "varta-bench-"));
+  const socket = join(directory, "stream.sock");
+  const page = join(directory, "metrics.sock");
+  writeFileSync(join(directory, "varta.toml"), streamConfig(socket, page));
+  const child = Bun.spawn([...command, "run", "--config", "varta.toml", ...LIFE], {
+    cwd: directory,
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: Bun.file(join(directory, "log")),
+    env: { ...process.env, VARTA_BENCH_DELAYS: join(directory, "delays.json") },
+  });
+  await existence([socket, page], child, join(directory, "log"));
+  return {
+    pid: child.pid,
+    socket,
+    directory,
+    scrape: async () => (await fetch("http://daemon/metrics", { unix: page })).text(),
+    [Symbol.asyncDispose]: () => end(child, directory),
+  };
+}
+
+function streamConfig(socket: string, page: string): string {
+  return `
+[observer]
+threshold = "10m"
+[tracker]
+capacity = 65536
+[limits]
+per_pid_rate = 0
+global_rate = 0
+[metrics]
+listen = "unix:${page}"
+rate_limit_per_sec = 0
+[[listener]]
+kind = "unix-stream"
+path = "${socket}"
+`;
 }
 
 export async function startNativeReceiver(

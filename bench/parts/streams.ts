@@ -1,0 +1,122 @@
+// Streams: the CPU time per beat of the whole daemon with 1,000 connections at 10 Hz, beside a
+// receiver in C with epoll and recvmsg under the same load, and how long beats wait while one or
+// more other connections flood.
+import { delaysOf } from "../support/delays.ts";
+import { type Load, type LoadOptions, prepareLoad } from "../support/load.ts";
+import type { Native } from "../support/native.ts";
+import { processCpuNs } from "../support/process_cost.ts";
+import {
+  type DaemonUnderTest,
+  FROM_SOURCE,
+  metric,
+  type Receiver,
+  startNativeReceiver,
+  startStreamDaemon,
+  WITH_PROBE,
+} from "../support/receivers.ts";
+import { median, ns, type Report, times } from "../support/report.ts";
+
+const AGENTS = 1_000;
+const RATE = 10 * AGENTS;
+const RATIO_MAX = 1.3;
+const PAIRS = 5;
+/** Time for the last beats to be taken after the load has ended. */
+const SETTLE_MS = 50;
+/** Runs in which the agents are new, and the code is compiled. */
+const WARM_UPS = 4;
+const LOADS: readonly (LoadOptions & { readonly title: string })[] = [
+  { title: "one at a time", agents: AGENTS, rate: RATE, seconds: 3, burst: 1 },
+  { title: "32 at the same moment", agents: AGENTS, rate: RATE, seconds: 3, burst: 32 },
+];
+
+const FLOOD_S = 5;
+const FLOODED_US_MAX = 20_000;
+/** The delays of the flood itself, whose frames do not say when they were sent, are the longest. */
+const HONEST_US_MAX = 199_999;
+const HONEST_PART_MIN = 0.999;
+
+export async function measureStreams(report: Report, native: Native): Promise<void> {
+  await measureCpu(report, native);
+  await measureFlood(report, native);
+}
+
+async function measureCpu(report: Report, native: Native): Promise<void> {
+  for (const { title, ...load } of LOADS) {
+    await using daemon = await startStreamDaemon(FROM_SOURCE);
+    await using receiver = await startNativeReceiver(native.streamReceiver, "take");
+    await using kernel = await startNativeReceiver(native.streamReceiver, "drop");
+    // The same agents all the time: who is new costs more than its beats.
+    await using ours = await Measured.begin(native, daemon, load);
+    await using theirs = await Measured.begin(native, receiver, load);
+    await using floor = await Measured.begin(native, kernel, load);
+    for (let i = 0; i < WARM_UPS; i++) await ours.run();
+    const before = await acceptedBy(daemon);
+    for (let pair = 0; pair < PAIRS; pair++)
+      for (const one of [ours, theirs, floor]) one.costs.push(await one.run());
+    const taken = (await acceptedBy(daemon)) - before;
+    const wanted = PAIRS * (load.rate * load.seconds - load.burst);
+    if (taken < wanted) throw new Error(`The daemon took ${taken} of ${wanted} beats`);
+    const [our, their] = [median(ours.costs), median(theirs.costs)];
+    const what = `${AGENTS} connections at 10 Hz, ${title}: daemon / C`;
+    report.add({ what, value: `${ns(our)} / ${ns(their)}` });
+    const required = `at most ${RATIO_MAX} x the C receiver`;
+    const holds = our / their <= RATIO_MAX;
+    report.add({ what: "  ratio", value: times(our / their), required, holds });
+    report.add({ what: "  of which receiving alone, in C", value: ns(median(floor.costs)) });
+  }
+}
+
+/** A receiver with a load whose agents are connected. */
+class Measured implements AsyncDisposable {
+  readonly costs: number[] = [];
+  readonly #receiver: Receiver;
+  readonly #load: Load;
+
+  static async begin(native: Native, receiver: Receiver, options: LoadOptions): Promise<Measured> {
+    return new Measured(receiver, await prepareLoad(native.streamLoad, receiver.socket, options));
+  }
+
+  constructor(receiver: Receiver, load: Load) {
+    this.#receiver = receiver;
+    this.#load = load;
+  }
+
+  /** Nanoseconds of CPU time per beat. */
+  async run(): Promise<number> {
+    const startNs = processCpuNs(this.#receiver.pid);
+    const { sent } = await this.#load.run();
+    await Bun.sleep(SETTLE_MS);
+    return (processCpuNs(this.#receiver.pid) - startNs) / sent;
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.#load[Symbol.asyncDispose]();
+  }
+}
+
+async function acceptedBy(daemon: DaemonUnderTest): Promise<number> {
+  return metric(await daemon.scrape(), "varta_datagrams_accepted_total");
+}
+
+async function measureFlood(report: Report, native: Native): Promise<void> {
+  for (const floods of [1, 4]) {
+    await using daemon = await startStreamDaemon(WITH_PROBE);
+    const options = { agents: AGENTS, rate: RATE, seconds: FLOOD_S, burst: 1, floods };
+    await using load = await prepareLoad(native.streamLoad, daemon.socket, options);
+    await delaysOf(daemon);
+    const { sent } = await load.run();
+    const honest = (await delaysOf(daemon)).upTo(HONEST_US_MAX);
+    const p99Us = honest.atPart(0.99);
+    const who = floods === 1 ? "one connection floods" : `${floods} connections flood`;
+    report.add({
+      what: `${who}: delay of the beats of others, p99`,
+      value: `${(p99Us / 1000).toFixed(3)} ms`,
+      required: `at most ${FLOODED_US_MAX / 1000} ms`,
+      holds: p99Us <= FLOODED_US_MAX && honest.total >= sent * HONEST_PART_MIN,
+    });
+    const more = [0.5, 0.999, 1].map((part) => (honest.atPart(part) / 1000).toFixed(3));
+    report.add({ what: "  p50, p99.9, longest", value: `${more.join(", ")} ms` });
+    const flooded = (await acceptedBy(daemon)) - honest.total;
+    report.add({ what: "  beats/s of the flood", value: (flooded / FLOOD_S).toFixed(0) });
+  }
+}
