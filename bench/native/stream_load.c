@@ -1,10 +1,11 @@
 /*
  * The load of streams: AGENTS real processes, each of which has connected one stream socket itself;
  * this one writes their beats and states their pids in the credentials, which only root may do.
- * usage: stream_load PATH AGENTS RATE SECONDS BURST FLOODS. RATE is beats/s over all agents, BURST of
- * them at the same moment. So many more processes FLOODS each write valid frames of their own by one
- * connection as fast as they are taken, with a payload of 0. It prints "ready" when everybody is
- * connected and waits for a line on stdin; at the end "sent N refused N elapsed_ns N".
+ * usage: stream_load PATH AGENTS RATE SECONDS BURST FLOODS. RATE is beats/s over all agents, BURST
+ * of them at the same moment. So many more processes as FLOODS says each write valid frames of
+ * their own by one connection as fast as they are taken, with a payload of 0, from the first run
+ * on. It prints "ready" when everybody is connected; each line on stdin is a run of the same
+ * agents, at the end of which it prints "sent N refused N elapsed_ns N".
  */
 #define _GNU_SOURCE
 #include "vlp.h"

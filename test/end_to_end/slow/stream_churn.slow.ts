@@ -78,8 +78,8 @@ describe.skipIf(crewProgram === undefined || whyNot !== "")(
         const ended = () => daemon.saying("member ended").map(pidOf).toSorted();
         await until("every death to be told", () => ended().length >= killed.length);
         expect(ended()).toEqual(killed.toSorted());
-        // What heirs sent came from another than it named; and a beat that opened a connection may be
-        // read after the next one, which has another, if the daemon waited for a core meanwhile.
+        // What heirs sent came from another than it named; and a beat that opened a connection may
+        // be read after the next one, by another, if the daemon waited for a core meanwhile.
         const [byHeirs, outOfOrder] = [refusedFor(page, "pid"), refusedFor(page, "out_of_order")];
         expect(byHeirs).toBeGreaterThan(0);
         expect(sumOf(page, "varta_datagrams_rejected_total")).toBe(byHeirs + outOfOrder);
