@@ -16,6 +16,15 @@ export function processCpuNs(pid: number): number {
   return clockNs((~pid << 3) | CPUCLOCK_SCHED);
 }
 
+/** How long the first thread of process `pid` was ready and had no core; NaN = not counted here. */
+export function waitedForCoreNs(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]);
+  } catch {
+    return Number.NaN;
+  }
+}
+
 /** CPU time of the calling thread, in ns. */
 export function threadCpuNs(): number {
   return clockNs(CLOCK_THREAD_CPUTIME_ID);

@@ -21,8 +21,8 @@ export interface Listener {
   /** Rows of the last receive, valid until the next one. */
   readonly batch: ReceivedBatch;
   /**
-   * Datagrams that its socket holds over all senders together; undefined = unknown, or counted in
-   * bytes.
+   * Datagrams that its socket holds over all senders together, or frames that each connection
+   * holds; undefined = unknown, or counted in bytes.
    */
   readonly queueLength?: number | undefined;
   /** SO_RCVBUF as the kernel granted it; 0 = not set. */

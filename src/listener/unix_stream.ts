@@ -43,6 +43,11 @@ import type { StreamPlaces } from "./stream_places.ts";
 import { StreamSet } from "./stream_set.ts";
 import { UnixStreamSocket, type UnixStreamSocketOptions } from "./unix_stream_socket.ts";
 
+/**
+ * Frames that each connection holds at least, since the kernel takes 768 bytes of its buffer for
+ * one: the loop may let beats gather for a moment.
+ */
+const CONNECTION_FRAMES_MIN = 256;
 /** Looks of one receive that gave no whole frame: 64 reads each, so a millisecond in all. */
 const LOOKS_PER_RECEIVE_MAX = 16;
 
@@ -61,6 +66,7 @@ export interface UnixStreamListenerOptions extends UnixStreamSocketOptions {
 
 export class UnixStreamListener implements Listener {
   readonly kind = "unix-stream";
+  readonly queueLength = CONNECTION_FRAMES_MIN;
   readonly name: string;
   readonly batch: ReceivedBatch;
   readonly directorySynced: boolean;
