@@ -127,6 +127,9 @@ export const PIDFD_INFO_EXIT = 8;
  */
 export const MADV_DONTNEED = 4;
 
+/** Linux only: how many bytes wait to be read; also called SIOCINQ. */
+export const FIONREAD = 0x541b;
+
 /** Linux only: what a watchdog device is asked, as _IOR and _IOWR pack it. */
 export const WDIOC_GETSUPPORT = 0x8028_5700;
 export const WDIOC_SETTIMEOUT = 0xc004_5706;

@@ -11,6 +11,7 @@ import {
   F_SETFD,
   F_SETFL,
   FD_CLOEXEC,
+  FIONREAD,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   O_NONBLOCK,
@@ -82,6 +83,15 @@ export function lowered(fd: number): number {
   if (lower < 0) return fd;
   libc.close(Math.max(fd, lower));
   return Math.min(fd, lower);
+}
+
+const unread = new Int32Array(new ArrayBuffer(4));
+const unreadAddress = ptr(unread.buffer);
+
+/** Bytes that have come by a connection and were not read; -errno on failure. Linux only. */
+export function unreadBytes(fd: number): number {
+  const result = resultOrErrno(libcLinux!.ioctl(fd, FIONREAD, unreadAddress));
+  return result < 0 ? result : unread[0]!;
 }
 
 /** Ends the sending side, which the peer sees; 0 or -errno. */

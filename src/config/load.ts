@@ -26,6 +26,7 @@ import type {
 } from "./load_result.ts";
 import { checkMachine } from "./checks/machine_rules.ts";
 import { checkPrograms, directoryFault, programFault } from "./checks/programs.ts";
+import { descriptorWarnings } from "./checks/descriptor_rule.ts";
 import { doubtsAbout, runsSomething } from "./checks/doubts.ts";
 import { failure, faultLines, optionProblem, renderFaults } from "./problems/render.ts";
 import { buildConfig, checkAccounts } from "./resolve.ts";
@@ -149,7 +150,12 @@ async function check(source: Source): Promise<LoadResult> {
     file,
     text,
     setBy: collectSetters(document),
-    warnings: [...warnings, ...startupWarnings(config, host), ...doubtLines],
+    warnings: [
+      ...warnings,
+      ...startupWarnings(config, host),
+      ...(machine === undefined ? [] : descriptorWarnings(config, machine.unit)),
+      ...doubtLines,
+    ],
     runtimeDirectory,
   };
 }

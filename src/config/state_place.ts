@@ -1,6 +1,7 @@
 // Where the state of a daemon is kept (spec 18 section 1).
 import { join } from "node:path";
 import type { Config } from "./config.ts";
+import { firstUnixListener } from "./first_unix_listener.ts";
 
 interface StatePlace {
   readonly path: string;
@@ -20,7 +21,7 @@ export function statePlace(
   if (state.file !== undefined) return { path: state.file, isNamed: true };
   const [managed = ""] = (env["STATE_DIRECTORY"] ?? "").split(":");
   if (managed.startsWith("/")) return { path: join(managed, IN_DIRECTORY), isNamed: false };
-  const unix = listeners.find(({ kind }) => kind === "unix");
-  if (unix?.kind !== "unix") return undefined;
+  const unix = firstUnixListener({ listeners });
+  if (unix === undefined) return undefined;
   return { path: `${unix.path}${BESIDE_SOCKET}`, isNamed: false };
 }

@@ -27,7 +27,7 @@ export function openListeners(
   runtimeDirectory: RuntimeDirectory | undefined,
 ): void {
   if (runtimeDirectory !== undefined) openRuntimeDirectory(runtimeDirectory);
-  warnAboutTransport(parts);
+  warnAboutTransport(parts, config);
   for (const listenerConfig of config.listeners) {
     warnAboutListener(parts, listenerConfig);
     const listener = openListener(listenerConfig, parts);
@@ -99,12 +99,14 @@ export function warnAboutListener({ log }: Pick<Parts, "log">, config: ListenerC
     });
 }
 
-function warnAboutTransport({ log }: Parts): void {
+function warnAboutTransport({ log }: Parts, { listeners }: Config): void {
   if (!HAS_CREDENTIALS)
     log.warn("senders not attested", {
       reason: "this system attaches no credentials to datagrams",
       effect: "agents are trusted by socket mode only, and never recovered",
     });
+  // A stream has a queue for each connection, and UDP one of bytes.
+  if (!listeners.some((one) => "path" in one && one.kind !== "unix-stream")) return;
   const queue = queueLengthWarning();
   if (queue !== undefined) log.warn("receive queue is short", queue);
 }

@@ -20,8 +20,8 @@ export function explainedProcess(
   // otherwise.
   const isContained = processes.innermostPid(pid) !== pid;
   const local =
-    listeners.find((one) => one.kind === "unix" && (one.containers || !isContained)) ??
-    listeners.find(({ kind }) => kind === "unix") ??
+    listeners.find((one) => "path" in one && (one.containers || !isContained)) ??
+    listeners.find((one) => "path" in one) ??
     listeners[0]!;
   return { pid, uid, user: identity.user, identity, listener: local.name, address: "" };
 }

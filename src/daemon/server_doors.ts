@@ -2,6 +2,7 @@
 // `StartError`, at the start as at a reload.
 import { dirname, join } from "node:path";
 import type { Config } from "../config/config.ts";
+import { firstUnixListener } from "../config/first_unix_listener.ts";
 import { listenText } from "../config/keys/address.ts";
 import type { HttpPlace } from "../http/http_address.ts";
 import { SocketPathError } from "../sockets/socket_path.ts";
@@ -16,7 +17,7 @@ interface ControlDoor {
 /** Where the control socket is; undefined = nowhere. */
 export function controlDoor({ control, listeners }: Config): ControlDoor | undefined {
   if (control.path !== undefined) return { path: control.path, isNamed: true };
-  const unix = listeners.find((listener) => listener.kind === "unix");
+  const unix = firstUnixListener({ listeners });
   if (unix === undefined) return undefined;
   return { path: join(dirname(unix.path), "control.sock"), isNamed: false };
 }

@@ -66,6 +66,15 @@ export interface Listener {
    */
   senderHasPid?(i: number): boolean;
 
+  /** When `receive` has something to do although nothing comes; undefined = never. */
+  readonly nextDueNs?: number;
+
+  /**
+   * Whether nothing more waits of the connection that sent frame `i` of the last receive. Only of a
+   * listener that has connections.
+   */
+  wasLast?(i: number): boolean;
+
   /** A beat of the last receive does not prove its sender. */
   doubtSender?(): void;
 

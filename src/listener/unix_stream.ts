@@ -15,6 +15,7 @@ import { check } from "../../ffi/errno.ts";
 import { UCRED_CMSG_LEN, UCRED_CMSG_SPACE } from "../../ffi/layout.ts";
 import { pidfdSendSignal } from "../../ffi/pidfd.ts";
 import { EpollReadiness } from "../../ffi/readiness.ts";
+import { unreadBytes } from "../../ffi/stream.ts";
 import * as arena from "../../ffi/stream_arena.ts";
 import { BATCH_SIZE, STREAM_CONNECTIONS_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
@@ -83,6 +84,8 @@ export class UnixStreamListener implements Listener {
   readonly #begun = (row: number): void => this.#assembly.begin(row);
   #options: UnixStreamListenerOptions;
   #socket: UnixStreamSocket;
+  /** Descriptor of the connection of each frame of the last receive. */
+  readonly #fds = new Int32Array(BATCH_SIZE);
   #nowNs = 0;
   /** It has given its socket away. */
   #isForsaken = false;
@@ -172,6 +175,10 @@ export class UnixStreamListener implements Listener {
     const result = pidfdSendSignal(pidfd, 0);
     // Alive, and of another user.
     return result === 0 || result === -EPERM;
+  }
+
+  wasLast(i: number): boolean {
+    return unreadBytes(this.#fds[i]!) === 0;
   }
 
   /** True while the file at the path is the socket of this listener. */
@@ -278,6 +285,7 @@ export class UnixStreamListener implements Listener {
       return 0;
     }
     this.#set.connections.heard(row, this.#nowNs);
+    this.#fds[slot] = fd;
     this.#fillRow(slot, row);
     return 1;
   }

@@ -82,9 +82,9 @@ export class Admission {
     const worsens = slot >= 0 && datagram.status > slots.status[slot]!;
     const { debtMax, beatCost } = this.allowance;
     const debt = this.#debtAfter(slots, datagram);
-    if (debt > debtMax && !terminalEdge && !worsens) return SHED_PER_PID;
     datagram.debt = Math.min(debt, debtMax);
     datagram.debtIfFirst = beatCost;
+    if (debt > debtMax && !terminalEdge && !worsens) return SHED_PER_PID;
     if (terminalEdge && datagram.peerPid !== 0) return ADMITTED_UNPAID;
     const known = isKnown(slots, datagram);
     if (this.bucket.tryTake(datagram.nowNs, known ? 0 : this.#reserve)) return ADMITTED_PAID;

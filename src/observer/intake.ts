@@ -63,6 +63,8 @@ export class Intake {
    * Infinity = no matter.
    */
   lookNs = Number.POSITIVE_INFINITY;
+  /** A pause is over, and what waited at its end is being read. */
+  hearsOut = false;
   readonly shared = new SharedPids();
   readonly greetings = new Greetings();
   readonly texts: NotifyTexts;
@@ -261,7 +263,7 @@ export class Intake {
     const admitted = isBeat
       ? admission.admit(slots, datagram)
       : admission.admitControl(slots, datagram);
-    if (admitted >= SHED_PER_PID) {
+    if (admitted >= SHED_PER_PID && !this.#isLastWord(listener, datagram)) {
       const isPerPid = admitted === SHED_PER_PID;
       const rejected = isPerPid ? reason.REJECT_RATE_PER_PID : reason.REJECT_RATE_GLOBAL;
       this.#reject(datagram, rejected);
@@ -269,6 +271,12 @@ export class Intake {
       return;
     }
     this.#track(datagram, listener, admitted === ADMITTED_PAID);
+  }
+
+  // After a pause a connection may hold more than the limits take at once, and its last frame is
+  // how the member is.
+  #isLastWord(listener: Listener, { batchRow }: Datagram): boolean {
+    return this.hearsOut && listener.wasLast?.(batchRow) === true;
   }
 
   #track(datagram: Datagram, listener: Listener, isPaid: boolean): void {

@@ -4,6 +4,7 @@
 import { assert } from "../base/assert.ts";
 import { LISTENERS_MAX } from "../base/limits.ts";
 import type { Listener } from "../listener/listener.ts";
+import type { ReceiveFailures } from "./receive_failures.ts";
 
 export class ListenerSet {
   readonly #byNumber: Listener[] = [];
@@ -17,6 +18,21 @@ export class ListenerSet {
   /** Numbers, in their order; another array after every change. */
   get inForce(): readonly number[] {
     return this.#inForce;
+  }
+
+  /**
+   * When one of them has something to do although nothing comes: not before it is tried again, if
+   * it failed too often.
+   */
+  nextDueNs(failures: ReceiveFailures): number {
+    const inForce = this.#inForce;
+    let dueNs = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < inForce.length; i++) {
+      const ofListener = this.#byNumber[inForce[i]!]!.nextDueNs;
+      if (ofListener === undefined || ofListener >= dueNs) continue;
+      dueNs = Math.max(ofListener, failures.suspendedUntilNs(inForce[i]!));
+    }
+    return dueNs;
   }
 
   /** Puts a listener in force at a number: the next one, or one that was there before. */

@@ -248,7 +248,8 @@ export class Observer {
   /** When a poll or pump has work without a datagram at the earliest; +Infinity = never. */
   nextDeadline(): number {
     if (this.#asked.count > 0) return this.clock.lastNs;
-    return Math.min(this.silence.nextDeadlineNs(), this.#intake.lookNs);
+    const ofListeners = this.#listeners.nextDueNs(this.#failures);
+    return Math.min(this.silence.nextDeadlineNs(), this.#intake.lookNs, ofListeners);
   }
 
   /**
@@ -373,6 +374,7 @@ export class Observer {
     } else if (!suspended) this.#failures.succeeded(listenerNumber);
     if (count > 0) {
       if (listener.batch.foundFull) this.pauses.foundFull(nowNs);
+      this.#intake.hearsOut = this.silence.hearsOut;
       this.#intake.prepare(listenerNumber, listener, count, nowNs);
       return true;
     }

@@ -5,12 +5,19 @@
 import { assert } from "../base/assert.ts";
 import { block, Counters, counter } from "../base/counters.ts";
 import * as limits from "../base/limits.ts";
+import { NS_PER_S } from "../base/time.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import type { PauseWatch } from "./pause_watch.ts";
 import type { ObserverClock } from "./clock.ts";
 import type { Guard } from "./guard.ts";
 import { GuardWatch } from "./guard_watch.ts";
 import { StallQueue, type VerdictOf } from "./stall_queue.ts";
+
+/**
+ * How long what waited at the end of a pause may be read before anybody is judged: stream
+ * connections may hold a million frames together, of which each has its turn.
+ */
+const HEAR_OUT_NS_MAX = NS_PER_S;
 
 export const LATES = block({
   lates: counter(
@@ -51,6 +58,8 @@ export class SilenceWatch {
   #consumed = 0;
   /** There was a pause, and what waited at its end is not heard yet. */
   #hearsOut = false;
+  /** Until when that may take. */
+  #hearOutUntilNs = 0;
   /** There was one right before a judge point: the next one judges, come what may. */
   #wasPutOff = false;
 
@@ -67,6 +76,11 @@ export class SilenceWatch {
       Math.min(slotsMax, tracker.table.slots.rowCount),
       verdictOf,
     );
+  }
+
+  /** What waited at the end of a pause is being read, and nobody is judged before. */
+  get hearsOut(): boolean {
+    return this.#hearsOut;
   }
 
   consumed(count: number): void {
@@ -86,6 +100,7 @@ export class SilenceWatch {
   pauseIsOver(): void {
     if (this.#hearsOut) return;
     this.#hearsOut = true;
+    this.#hearOutUntilNs = this.#clock.lastNs + HEAR_OUT_NS_MAX;
     this.#consumed = 0;
     this.forgetEmpty();
   }
@@ -98,9 +113,7 @@ export class SilenceWatch {
 
   /** To be called whenever no received datagram waits: judges if it is time. */
   offer(listenerCount: number): void {
-    const consumedMax = this.#hearsOut ? limits.HEAR_OUT_DATAGRAMS_MAX : limits.JUDGE_DATAGRAMS_MAX;
-    const due = this.#emptyCount === listenerCount || this.#consumed >= consumedMax;
-    if (!due) return;
+    if (this.#emptyCount !== listenerCount && !this.#hasConsumedAll()) return;
     this.forgetEmpty();
     this.#consumed = 0;
     if (this.stalls.unread > 0) return;
@@ -122,6 +135,12 @@ export class SilenceWatch {
     this.#tracker.drainDue(nowNs, this.slotsMax, this.stalls);
     this.counters.add(LATES.lates, this.stalls.lates.length - latesBefore);
     this.#ns += this.#clock.nowNs() - nowNs;
+  }
+
+  #hasConsumedAll(): boolean {
+    if (!this.#hearsOut) return this.#consumed >= limits.JUDGE_DATAGRAMS_MAX;
+    if (this.#consumed >= limits.HEAR_OUT_DATAGRAMS_MAX) return true;
+    return this.#clock.lastNs >= this.#hearOutUntilNs;
   }
 
   /**

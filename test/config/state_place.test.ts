@@ -21,6 +21,12 @@ describe("statePlace()", () => {
     expect(placeOf({}, { STATE_DIRECTORY: "relative" })).toEqual(beside);
   });
 
+  test("is beside a stream socket where there is none for datagrams", () => {
+    const stream = { kind: "unix-stream", path: "/run/varta/stream.sock" };
+    expect(placeOf({ listeners: [UDP, stream] })?.path).toBe("/run/varta/stream.sock.state");
+    expect(placeOf({ listeners: [stream, UNIX] })?.path).toBe("/run/varta/varta.sock.state");
+  });
+
   test("is the one that the file names", () => {
     const state = { off: false, file: "/srv/state" };
     expect(placeOf({ state }, { STATE_DIRECTORY: "/var/lib/varta" })).toEqual({

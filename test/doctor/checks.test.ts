@@ -299,6 +299,20 @@ test("descriptors finds a limit that is below the members", async () => {
   expect(await found(88)).toMatchObject({ severity: "advice" });
 });
 
+test("descriptors and queue_length know of a stream listener", async () => {
+  const pid = await running("sh", "-c", 'ulimit -n 9000; exec "$@"', "-");
+  const stream = LOCAL.replace('"unix"', '"unix-stream"');
+  const of = async (text: string) =>
+    look("descriptors", await place(text, { daemon: daemonSeen([{ memberCount: 297 }], { pid }) }));
+  expect((await of(stream))?.found).toBe("There are descriptors for 296 of 297 members.");
+  expect(await of(LOCAL)).toMatchObject({ severity: "advice" });
+  file("proc/sys/net/unix/max_dgram_qlen", "10\n");
+  const proc = directory.at("proc");
+  // What could be short is a queue of datagrams.
+  const alone = look("queue_length", await place(stream, { proc }));
+  await expect(alone).rejects.toThrow("a listener for datagrams");
+});
+
 test("two findings about the unit do not undo each other", async () => {
   file("units/varta-watch.service", "[Service]\nPrivateUsers=yes\nExecStart=/x -c /y\n");
   const unit = findUnit(undefined, [directory.at("units")]);

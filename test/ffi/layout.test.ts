@@ -93,6 +93,7 @@ const HEADERS = [
         "linux/sock_diag.h",
         "linux/watchdog.h",
         "sys/epoll.h",
+        "sys/ioctl.h",
         "sys/mman.h",
         "sys/prctl.h",
         "sys/syscall.h",

@@ -348,6 +348,32 @@ describe.if(IS_LINUX)("UnixStreamListener", () => {
     expect(listener.batch.countMax).toBe(2);
   });
 
+  test("says of a frame whether more waits of its connection", () => {
+    const listener = listen();
+    const long = client(listener);
+    const short = client(listener);
+    drain(listener);
+    for (let i = 1; i <= 2; i++) send(long, frame(i));
+    send(short, frame(3));
+    const wereLast = [];
+    for (let received = 0; received < 3; ) {
+      const count = listener.receive(0);
+      for (let i = 0; i < count; i++) wereLast.push(listener.wasLast(i));
+      received += count;
+    }
+    expect(wereLast).toEqual([false, true, true]);
+  });
+
+  test("has a deadline for what it closes by age, which its observer knows of", () => {
+    const listener = listen();
+    const observer = fromListener(listener, { thresholdNs: NS_PER_S });
+    expect(observer.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
+    client(listener);
+    observer.poll();
+    const { lastNs } = observer.clock;
+    expect(observer.nextDeadline()).toBeWithin(lastNs + 4 * NS_PER_S, lastNs + 5 * NS_PER_S + 1);
+  });
+
   test("descriptors are as many as before when it is closed", () => {
     const before = openDescriptors();
     const listener = listen();

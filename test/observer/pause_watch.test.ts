@@ -92,6 +92,12 @@ describe("a wait that took longer than planned", () => {
   });
 });
 
+/** Of agents 2 and 3. */
+function lastNonces({ observer }: ObserverHarness): number[] {
+  const { slots } = observer.tracker;
+  return [2, 3].map((pid) => slots.lastNonceLo[observer.tracker.slotOf(pid)]!);
+}
+
 describe("what waits at the end of a pause", () => {
   /**
    * Two pauses in a row, after the second of which both agents are due: the observer was cut off
@@ -129,6 +135,35 @@ describe("what waits at the end of a pause", () => {
     flooded.listener.queue(...noiseOf(HEAR_OUT_DATAGRAMS_MAX), beats);
     flooded.pump();
     expect(flooded.stalls()).toEqual([2, 3]);
+  });
+
+  test("counts for a second at most, however slowly it is read", () => {
+    const readFor = (seconds: number): number[] => {
+      let pass = () => {};
+      const harness = dueAfterPause(() => pass());
+      pass = () => harness.pass(GAP_MS / 2);
+      harness.listener.queue(...noiseOf(BATCH_SIZE * ((seconds * 2_000) / GAP_MS)), beats);
+      harness.pump();
+      return harness.stalls();
+    };
+    expect(readFor(0.9)).toEqual([]);
+    expect(readFor(1.1)).toEqual([2, 3]);
+  });
+
+  test("is never shed by the limits to the last frame of a connection", () => {
+    const harness = watching({
+      pauseGapNs: GAP_MS * NS_PER_MS,
+      admission: { perPidRate: 0, globalRate: 1, globalBurst: 4 },
+    });
+    // Frames 3 and 5 of each receive are the last ones of their connections.
+    Object.assign(harness.listener, { wasLast: (i: number) => i === 3 || i === 5 });
+    const backlog = (nonce: number) =>
+      [2, 2, 2, 2, 3, 3].map((pid, i) => beatOf(pid, { nonce: nonce + i, peerPid: 0 }));
+    harness.receive(...backlog(10));
+    expect(lastNonces(harness)).toEqual([10, 1]);
+    harness.pass(3_000);
+    harness.receive(...backlog(20));
+    expect(lastNonces(harness)).toEqual([23, 25]);
   });
 
   test("counts also if the pause came after the sockets were seen empty, but judging is put off once only", () => {

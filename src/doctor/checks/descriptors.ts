@@ -1,5 +1,6 @@
 // Whether there is a descriptor for each watched process, by which its end is seen at once (spec 14
 // section 1).
+import { streamDescriptors } from "../../config/checks/descriptor_rule.ts";
 import { DESCRIPTORS_SPARED } from "../../processes/end_watch.ts";
 import { check, leftOut, NEEDS_CONFIG, NEEDS_DAEMON } from "../check.ts";
 import { memberCount } from "../place.ts";
@@ -8,7 +9,8 @@ import { dropIn } from "../words.ts";
 
 export const DESCRIPTORS = check({
   name: "descriptors",
-  about: "the limit of open descriptors, and `tracker.pidfds_max`, against members",
+  about:
+    "the limit of open descriptors, and `tracker.pidfds_max`, against members and stream connections",
   gather: ({ config, daemon, proc, unit }) => {
     if (config === undefined) return NEEDS_CONFIG;
     if (daemon === undefined) return NEEDS_DAEMON;
@@ -18,18 +20,19 @@ export const DESCRIPTORS = check({
       limit,
       pidfdsMax: config.tracker.pidfdsMax,
       members: memberCount(daemon),
+      spared: DESCRIPTORS_SPARED + streamDescriptors(config),
       unit: unit?.name ?? "varta-watch.service",
     };
   },
-  decide: ({ limit, pidfdsMax, members, unit }) => {
-    const room = Math.max(0, limit - DESCRIPTORS_SPARED);
+  decide: ({ limit, pidfdsMax, members, spared, unit }) => {
+    const room = Math.max(0, limit - spared);
     if (pidfdsMax === 0 || Math.min(room, pidfdsMax) >= members) {
       if (pidfdsMax <= room) return undefined;
       return {
         severity: "advice",
         found: `The end of ${room} processes is seen at once, not of ${pidfdsMax}.`,
-        effect: `Its limit of descriptors is ${limit}, and ${DESCRIPTORS_SPARED} are left to others.`,
-        fix: dropIn(unit, `LimitNOFILE=${pidfdsMax + 4 * DESCRIPTORS_SPARED}`),
+        effect: `Its limit of descriptors is ${limit}, and ${spared} are left to others.`,
+        fix: dropIn(unit, `LimitNOFILE=${pidfdsMax + spared + 3 * DESCRIPTORS_SPARED}`),
       };
     }
     return {
@@ -39,7 +42,7 @@ export const DESCRIPTORS = check({
       fix:
         pidfdsMax < members
           ? { words: `tracker.pidfds_max = ${2 * members}, then systemctl restart ${unit}` }
-          : dropIn(unit, `LimitNOFILE=${2 * members + 4 * DESCRIPTORS_SPARED}`),
+          : dropIn(unit, `LimitNOFILE=${2 * members + spared + 3 * DESCRIPTORS_SPARED}`),
     };
   },
 });

@@ -32,6 +32,8 @@ export const QUEUE_LENGTH = check<QueueFacts>({
   about: "`net.unix.max_dgram_qlen` of the daemon's network namespace against members and rates",
   gather: (place) => {
     const { daemon, config, unit, proc } = place;
+    if (config?.listeners.every(({ kind }) => kind === "unix-stream") === true)
+      return leftOut("a listener for datagrams");
     const own = readQueueLength(`${proc}/sys/net/unix/max_dgram_qlen`);
     const setting = isElsewhere(place) ? undefined : own;
     const queues = daemon?.own?.queues ?? [];
