@@ -36,6 +36,9 @@ export class StreamConnections {
   readonly #free: Int32Array;
   #freeCount: number;
   #nextDueNs = Number.POSITIVE_INFINITY;
+  #sweptNs = Number.NEGATIVE_INFINITY;
+  /** Nothing is closed unread before. */
+  #readOutUntilNs = Number.NEGATIVE_INFINITY;
 
   constructor(capacity: number) {
     this.fd = new Int32Array(capacity).fill(-1);
@@ -106,7 +109,11 @@ export class StreamConnections {
    * those alone that are due for longer than reading out may take.
    */
   sweep(nowNs: number, nothingWaits: boolean, close: (row: number, reason: number) => void): void {
+    // What came while the daemon stood still is not late because nobody read it.
+    if (nowNs - this.#sweptNs > READ_OUT_NS_MAX) this.#readOutUntilNs = nowNs + READ_OUT_NS_MAX;
+    this.#sweptNs = nowNs;
     if (nowNs < this.#nextDueNs) return;
+    if (!nothingWaits && nowNs < this.#readOutUntilNs) return;
     const byNs = nothingWaits ? nowNs : nowNs - READ_OUT_NS_MAX;
     this.#nextDueNs = Number.POSITIVE_INFINITY;
     for (let row = 0; row < this.fd.length; row++) {

@@ -58,8 +58,9 @@ export class SilenceWatch {
   #consumed = 0;
   /** There was a pause, and what waited at its end is not heard yet. */
   #hearsOut = false;
-  /** Until when that may take. */
-  #hearOutUntilNs = 0;
+  /** How long that has taken, as of the last offer; in another pause nothing was read. */
+  #heardOutNs = 0;
+  #offeredNs = 0;
   /** There was one right before a judge point: the next one judges, come what may. */
   #wasPutOff = false;
 
@@ -100,7 +101,8 @@ export class SilenceWatch {
   pauseIsOver(): void {
     if (this.#hearsOut) return;
     this.#hearsOut = true;
-    this.#hearOutUntilNs = this.#clock.lastNs + HEAR_OUT_NS_MAX;
+    this.#heardOutNs = 0;
+    this.#offeredNs = this.#clock.lastNs;
     this.#consumed = 0;
     this.forgetEmpty();
   }
@@ -139,8 +141,10 @@ export class SilenceWatch {
 
   #hasConsumedAll(): boolean {
     if (!this.#hearsOut) return this.#consumed >= limits.JUDGE_DATAGRAMS_MAX;
-    if (this.#consumed >= limits.HEAR_OUT_DATAGRAMS_MAX) return true;
-    return this.#clock.lastNs >= this.#hearOutUntilNs;
+    const { lastNs } = this.#clock;
+    this.#heardOutNs += Math.min(lastNs - this.#offeredNs, this.#pauses.gapNsMax);
+    this.#offeredNs = lastNs;
+    return this.#consumed >= limits.HEAR_OUT_DATAGRAMS_MAX || this.#heardOutNs >= HEAR_OUT_NS_MAX;
   }
 
   /**

@@ -67,8 +67,16 @@ describe("StreamConnections", () => {
   test("bytes that wait put that off by a second at most", () => {
     const { connections, row, closedAt } = opened();
     connections.ended(row, 2 * NS_PER_S);
+    expect(closedAt(2 * NS_PER_S, false)).toBe(-1);
     expect(closedAt(3 * NS_PER_S - 1, false)).toBe(-1);
     expect(closedAt(3 * NS_PER_S, false)).toBe(CLOSE_PROCESS_ENDED);
+  });
+
+  test("and by a second of reading, where nobody read for long", () => {
+    const { connections, row, closedAt } = opened();
+    connections.ended(row, 2 * NS_PER_S);
+    expect(closedAt(60 * NS_PER_S, false)).toBe(-1);
+    expect(closedAt(61 * NS_PER_S, false)).toBe(CLOSE_PROCESS_ENDED);
   });
 
   test("the next moment that something is due is known, and a row is used again", () => {

@@ -283,6 +283,10 @@ describe.if(IS_LINUX)("UnixStreamListener", () => {
     drain(listener);
     send(fd, frame(1).subarray(10));
     expect(payloads(drain(listener, 5.5 * NS_PER_S))).toEqual([1]);
+    send(fd, frame(2).subarray(0, 10));
+    drain(listener, 5.5 * NS_PER_S);
+    send(fd, frame(2).subarray(10));
+    expect(payloads(drain(listener, 3_600 * NS_PER_S))).toEqual([2]);
     expect(closed(listener)).toEqual({});
   });
 

@@ -3,19 +3,30 @@
 // received one is accepted or rejected for one reason, to the last of them and after every step.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
-import { AF_UNIX, EAGAIN, SOCK_DGRAM } from "../../ffi/constants.ts";
+import { AF_UNIX, EAGAIN, SOCK_DGRAM, SOCK_STREAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
-import { close, openSocket, sendTo, unixAddress } from "../../ffi/socket.ts";
+import { close, connect, openSocket, send, sendTo, unixAddress } from "../../ffi/socket.ts";
+import { FRAME_BYTES } from "../../src/base/limits.ts";
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../../src/base/reject_reason.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
 import { SECURE } from "../../src/listener/counters.ts";
 import { SecureUdpListener } from "../../src/listener/secure_udp.ts";
+import { CLOSE_REASONS } from "../../src/listener/stream_close.ts";
+import { STREAM } from "../../src/listener/stream_counters.ts";
+import { StreamPlaces } from "../../src/listener/stream_places.ts";
 import { UdpListener } from "../../src/listener/udp.ts";
 import { UnixListener } from "../../src/listener/unix.ts";
+import { UnixStreamListener } from "../../src/listener/unix_stream.ts";
 import { ObserverClock } from "../../src/observer/clock.ts";
 import { LibraryObserver } from "../../src/observer/library.ts";
 import { NOTIFY } from "../../src/observer/notify_texts.ts";
+import { decodeFrame } from "../../src/wire/decode.ts";
+import {
+  DECODE_BAD_CRC,
+  DECODE_BAD_MAGIC,
+  DECODE_BAD_VERSION,
+} from "../../src/wire/decode_error.ts";
 import { encode } from "../../src/wire/encode.ts";
 import { deriveAgentKey } from "../../src/wire/key_derivation.ts";
 import { sealMaster, sealShared } from "../../src/wire/secure_frame.ts";
@@ -36,11 +47,12 @@ const KEYS = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
 const MASTER = new Uint8Array(32).fill(9);
 const FOREIGN_KEY = new Uint8Array(32).fill(77);
 const PIDS_BESIDES = 6;
-const LISTENERS = [0, 1, 2, 3];
+const LISTENERS = [0, 1, 2, 3, 4];
+const STREAMS = 4;
 
 /** One datagram, and where it is sent. */
 interface Sent {
-  readonly to: "unix" | "udp" | "secure";
+  readonly to: "unix" | "udp" | "secure" | "stream";
   /** 0 = the test process itself, which alone the kernel attests. */
   readonly pid: number;
   readonly nonce: number;
@@ -76,7 +88,7 @@ interface Settings {
 }
 
 const sent: fc.Arbitrary<Sent> = fc.record({
-  to: fc.constantFrom("unix", "udp", "secure"),
+  to: fc.constantFrom("unix", "udp", "secure", "stream"),
   pid: fc.oneof(
     { weight: 2, arbitrary: fc.constant(0) },
     fc.integer({ min: 1, max: PIDS_BESIDES }),
@@ -162,14 +174,18 @@ class Subject implements Disposable {
   readonly udp: UdpListener;
   readonly secure: SecureUdpListener;
   readonly notify: UnixListener;
+  readonly streams: UnixStreamListener;
   readonly observer: LibraryObserver;
   /** Datagrams that each socket took, or the kernel dropped for it. */
-  readonly taken = [0, 0, 0, 0];
+  readonly taken = [0, 0, 0, 0, 0];
   /** Decrypt trials that the datagrams so far call for, by their length alone (I14). */
   trials = 0;
   readonly #peers: { udp: UdpPeer; secure: UdpPeer };
   readonly #unixFd = check(openSocket(AF_UNIX, SOCK_DGRAM), "open");
-  readonly #drops = [0, 0, 0, 0];
+  readonly #drops = [0, 0, 0, 0, 0];
+  /** What the kernel took of each connection of the one client, which connects again. */
+  readonly #written: number[][] = [];
+  #streamFd = -1;
 
   constructor(directory: TemporaryDirectory, given: Settings) {
     const { rcvbufBytes, senderStates } = given;
@@ -195,6 +211,10 @@ class Subject implements Disposable {
       ...{ name: "notify", path: directory.at("notify.sock"), mode: 0o600, gid: undefined },
       ...{ rcvbufBytes: 0, takesTexts: true, allowList: this.unix.allowList },
     });
+    this.streams = new UnixStreamListener({
+      ...{ name: "stream", path: directory.at("stream.sock"), mode: 0o600, gid: undefined },
+      ...{ allowList: undefined, places: new StreamPlaces(), fdEnd: 65_536 },
+    });
     const processes = new ScriptedProcesses();
     processes.set(OWN, 1_000, given.inode);
     this.observer = new LibraryObserver({
@@ -206,7 +226,7 @@ class Subject implements Disposable {
       trackerCapacity: given.capacity,
       readPidMax: () => given.pidMax,
     });
-    for (const listener of [this.unix, this.udp, this.secure, this.notify])
+    for (const listener of [this.unix, this.udp, this.secure, this.notify, this.streams])
       this.observer.addListener(listener);
     this.clock.stepNs = 1_000;
     this.#peers = { udp: new UdpPeer(this.udp), secure: new UdpPeer(this.secure) };
@@ -227,6 +247,7 @@ class Subject implements Disposable {
   finish(): void {
     const { observer, taken } = this;
     while (observer.pump(() => {}, 4_096) > 0) this.expectConserved();
+    taken[STREAMS] = this.#written.reduce((sum, bytes) => sum + framesOf(bytes), 0);
     for (const listenerNumber of LISTENERS)
       this.#drops[listenerNumber]! += observer.drainKernelDrops(listenerNumber);
     const { received } = observer.accounting;
@@ -257,6 +278,27 @@ class Subject implements Disposable {
     this.#peers.udp[Symbol.dispose]();
     this.#peers.secure[Symbol.dispose]();
     close(this.#unixFd);
+    if (this.#streamFd >= 0) close(this.#streamFd);
+  }
+
+  /** Connections that were made, and what became of them. */
+  get connections(): { made: number; open: number; closed: number } {
+    const { streams } = this.streams;
+    streams.refresh(0);
+    const closed = CLOSE_REASONS.reduce((sum, one) => sum + streams.get(STREAM.closed[one]), 0);
+    return { made: this.#written.length, open: streams.get(STREAM.connections), closed };
+  }
+
+  #sendByStream(bytes: Uint8Array): void {
+    // One that the daemon has closed is found so, and the client connects again.
+    if (this.#streamFd < 0 || send(this.#streamFd, bytes) < 0) {
+      if (this.#streamFd >= 0) close(this.#streamFd);
+      this.#streamFd = check(openSocket(AF_UNIX, SOCK_STREAM), "open");
+      check(connect(this.#streamFd, unixAddress(this.streams.path)), "connect");
+      this.#written.push([]);
+      check(send(this.#streamFd, bytes), "send");
+    }
+    this.#written.at(-1)!.push(...bytes);
   }
 
   // A full queue is the sender's business: the daemon never had it.
@@ -267,6 +309,10 @@ class Subject implements Disposable {
 
   #send(datagram: Sent): void {
     const bytes = bytesOf(datagram);
+    if (datagram.to === "stream") {
+      if (bytes.length > 0) this.#sendByStream(bytes);
+      return;
+    }
     if (datagram.to === "unix") {
       this.#sendUnix(0, this.unix.path, bytes);
       return;
@@ -282,6 +328,17 @@ function textBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(new ArrayBuffer(text.length));
   new TextEncoder().encodeInto(text, bytes);
   return bytes;
+}
+
+/** Whole frames up to the first that no frame can follow; the rest goes with its connection. */
+function framesOf(bytes: readonly number[]): number {
+  let frames = 0;
+  for (let at = 0; at + FRAME_BYTES <= bytes.length; at += FRAME_BYTES) {
+    frames += 1;
+    const code = decodeFrame(new Uint32Array(Uint8Array.from(bytes.slice(at, at + 32)).buffer), 0);
+    if ([DECODE_BAD_MAGIC, DECODE_BAD_VERSION, DECODE_BAD_CRC].includes(code)) break;
+  }
+  return frames;
 }
 
 function bytesOf({ to, pid: number, nonce, damage, seal, counter }: Sent): Uint8Array {
@@ -313,7 +370,7 @@ describe("received = accepted + rejected, with the kernel's drops all that was s
   });
   afterAll(() => directory[Symbol.dispose]());
 
-  test("over random datagrams by unix, udp, secure-udp and notify at once", () => {
+  test("over random datagrams by unix, udp, secure-udp, notify and streams at once", () => {
     fc.assert(
       fc.property(settings, fc.array(step, { maxLength: 30, size: "max" }), (given, steps) => {
         using subject = new Subject(directory, given);
@@ -330,6 +387,8 @@ describe("received = accepted + rejected, with the kernel's drops all that was s
         );
         if (subject.taken[2] === observer.accounting.received[2])
           expect(observer.drainAeadAttempts()).toBe(subject.trials);
+        const { made, open, closed } = subject.connections;
+        expect(open + closed).toBe(made);
         observer.tracker.checkInvariants();
         // Every other one that was accepted is a beat.
         const { taken } = NOTIFY;

@@ -120,6 +120,8 @@ export class ObserverModel {
   #consumedSinceJudge = 0;
   /** There was a pause, and not all is heard that waited at its end. */
   #hearsOut = false;
+  #heardOutNs = 0;
+  #offeredNs = 0;
   /** The last judge point judged nobody, because of a pause right before it. */
   #wasPutOff = false;
   #pidMaxReadNs = 0;
@@ -254,6 +256,8 @@ export class ObserverModel {
   #pauseIsOver(): void {
     if (this.#hearsOut) return;
     this.#hearsOut = true;
+    this.#heardOutNs = 0;
+    this.#offeredNs = this.nowNs;
     this.#consumedSinceJudge = 0;
     this.#foundEmpty.clear();
   }
@@ -311,11 +315,19 @@ export class ObserverModel {
     if (state.failures === 8) state.suspendedUntilNs = nowNs + SECOND_NS;
   }
 
+  /** Spec 04 section 4: what waits is heard, or it was a second's worth of it. */
+  #isHeardOut(): boolean {
+    if (!this.#hearsOut) return this.#consumedSinceJudge >= 4_096;
+    const { pauseGapNs = Number.POSITIVE_INFINITY } = this.#options.scenario;
+    this.#heardOutNs += Math.min(this.nowNs - this.#offeredNs, pauseGapNs);
+    this.#offeredNs = this.nowNs;
+    return this.#consumedSinceJudge >= 65_536 || this.#heardOutNs >= SECOND_NS;
+  }
+
   /** Spec 04 section 4. */
   #judgePoint(): void {
     const allEmpty = this.#foundEmpty.size === this.links.length;
-    const flooded = this.#consumedSinceJudge >= (this.#hearsOut ? 65_536 : 4_096);
-    if (!allEmpty && !flooded) return;
+    if (!allEmpty && !this.#isHeardOut()) return;
     if (!allEmpty) this.seen.judgedInFlood += 1;
     this.#foundEmpty.clear();
     this.#consumedSinceJudge = 0;
