@@ -1,7 +1,13 @@
 // Calls on this process and others. The interval timer is the self-watchdog: SIGALRM keeps its
 // default action.
 import { ptr } from "bun:ffi";
-import { IS_LINUX, ITIMER_REAL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL } from "./constants.ts";
+import {
+  ESRCH,
+  IS_LINUX,
+  ITIMER_REAL,
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_CLEAR_ALL,
+} from "./constants.ts";
 import { resultOrErrno } from "./errno.ts";
 import { ITIMERVAL } from "./layout.ts";
 import { libc, libcLinux } from "./libc.ts";
@@ -47,6 +53,11 @@ export function beginSession(): number {
 /** Sends `signal` to a process (pid > 0) or a process group (pid < -1); 0 or -errno. */
 export function kill(pid: number, signal: number): number {
   return resultOrErrno(libc.kill(pid, signal));
+}
+
+/** Whether no process has `pid`, also where processes are hidden; a zombie has its pid. */
+export function nobodyHas(pid: number): boolean {
+  return libc.getpgid(pid) < 0 && resultOrErrno(-1) === -ESRCH;
 }
 
 /** Sets the process-wide umask and returns the old one. */

@@ -128,6 +128,12 @@ export const SYMBOLS = {
     ],
     returns: "i32",
   },
+  getpgid: {
+    args: [
+      "i32", // pid_t pid
+    ],
+    returns: "i32",
+  },
   kill: {
     args: [
       "i32", // pid_t pid

@@ -165,6 +165,20 @@ export class AgentTable {
     return this.#refuse();
   }
 
+  /** `count` members of the agent of `number` come, whose processes run. */
+  joinMany(number: number, count: number): void {
+    if (count === 0) return;
+    this.join(number);
+    this.#rows[number % this.rowCount]!.members += count - 1;
+  }
+
+  /** `count` of them go. */
+  leaveMany(number: number, count: number): void {
+    if (count === 0) return;
+    this.#rows[number % this.rowCount]!.members -= count - 1;
+    this.leave(number);
+  }
+
   /** A member of the agent of `number` comes; `hasEnded`: its process has. */
   join(number: number, hasEnded = false): void {
     const index = number % this.rowCount;

@@ -17,6 +17,9 @@ export interface NamingRule {
   readonly bindsOwner: boolean;
 }
 
+/** Who a process is, whatever the mark of its program. */
+type Known = Omit<Identity, "mark">;
+
 /** What is known of a member when it is named. Texts are latin1. */
 export interface MemberFacts {
   readonly pid: number;
@@ -24,7 +27,7 @@ export interface MemberFacts {
   readonly uid: number;
   readonly user: string;
   /** Undefined = its process is gone or hidden from us, or it is on another machine. */
-  readonly identity: Identity | undefined;
+  readonly identity: Known | undefined;
   /** Name of the listener of its beats, and the address that they come from; "" = none. */
   readonly listener: string;
   readonly address: string;
@@ -149,27 +152,27 @@ function ownName(facts: MemberFacts): string {
 }
 
 /** "worker@3" */
-function unitName(identity: Identity | undefined): string {
+function unitName(identity: Known | undefined): string {
   return ownedName(identity, identity?.unit.replace(/\.service$/, "") ?? "");
 }
 
 /** "docker-0123456789ab" */
-function containerName(identity: Identity | undefined): string {
+function containerName(identity: Known | undefined): string {
   return ownedName(identity, identity?.container ?? "");
 }
 
 /** That of a user has the user before it, so that it is none of the system. */
-function ownedName(identity: Identity | undefined, place: string): string {
+function ownedName(identity: Known | undefined, place: string): string {
   if (identity === undefined || place === "") return "";
   const name = escapeName(place);
   return identity.unitUser === "" ? name : `${escapeName(identity.unitUser)}:${name}`;
 }
 
-function hasSystemUnit(identity: Identity | undefined): boolean {
+function hasSystemUnit(identity: Known | undefined): boolean {
   return identity !== undefined && identity.unit !== "" && identity.unitUser === "";
 }
 
-function canMakeUp(template: string, identity: Identity | undefined): boolean {
+function canMakeUp(template: string, identity: Known | undefined): boolean {
   if (/\{(comm|script|container)\}/.test(template)) return true;
   return /\{(unit|instance)\}/.test(template) && !hasSystemUnit(identity);
 }

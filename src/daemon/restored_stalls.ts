@@ -7,6 +7,7 @@ import { NOTHING_FOUND, type StallVerdict } from "../events/stall_verdict.ts";
 import type { Stall } from "../events/stall.ts";
 import { isUnderWay, type NotedRecovery } from "../recovery/fired_notes.ts";
 import type { MemberRecord, MissingRecord } from "../snapshot/records.ts";
+import type { RestoredMember, RestoredMembers } from "../snapshot/restored_members.ts";
 import type { StallRecord } from "../tracker/member_records.ts";
 import type { Parts } from "./parts.ts";
 import type { RestoredState } from "./restored_state.ts";
@@ -86,7 +87,7 @@ export function restoreStalls(
   restoreHistories(parts, restored);
   const ofNow = noted.filter(({ isSameBoot }) => isSameBoot);
   const fired = new Map(ofNow.map((one) => [processOf(one), one]));
-  const stalled = members.flatMap(({ member }) => stallOf(member, fired, parts));
+  const stalled = [...concerned(members, ofNow)].flatMap((one) => stallOf(one, fired, parts));
   for (const { stall, isTold, isOpen, hasEnded } of stalled.toSorted(bySince)) {
     const { slots } = observer.tracker;
     if (slots.isLatched(observer.tracker.slotOf(stall.key))) {
@@ -140,8 +141,22 @@ export function decidedFromNs(
   return hasEnded ? startNs : startNs + thresholdNs;
 }
 
+/** Those that are stalled, or were recovered: few of all. */
+function* concerned(
+  members: RestoredMembers,
+  noted: readonly NotedRecovery[],
+): Iterable<RestoredMember> {
+  const isStalled = members.rows.u8("isStalled");
+  const keys = members.rows.u32("key");
+  const recovered = new Set(noted.map(({ key }) => key));
+  const { rowOf } = members;
+  for (let place = 0; place < rowOf.length; place++)
+    if (isStalled[rowOf[place]!] === 1 || recovered.has(keys[rowOf[place]!]!))
+      yield members.at(place);
+}
+
 function stallOf(
-  { record, stalledNs, diedUnseen }: RestoredState["members"][number]["member"],
+  { record, stalledNs, diedUnseen }: RestoredMember,
   fired: ReadonlyMap<string, NotedRecovery>,
   { observer, recovery }: StallParts,
 ): LastingStall[] {

@@ -8,6 +8,7 @@ import type { SenderTable } from "../listener/sender_table.ts";
 import type { History } from "../recovery/history.ts";
 import type { StormLimit } from "../recovery/storm_limit.ts";
 import { continuationOf, type Here, type OtherBoot } from "../snapshot/continuation.ts";
+import type { ReadState } from "../snapshot/decoder.ts";
 import type {
   AuditHeadRecord,
   DoneRecord,
@@ -16,11 +17,10 @@ import type {
   HistoryRecord,
   MissingRecord,
   NoteRecord,
-  State,
 } from "../snapshot/records.ts";
-import { type RestoredMember, restoreMembers } from "../snapshot/restored_members.ts";
+import { type RestoredMembers, restoreMembers } from "../snapshot/restored_members.ts";
 import { restoreRest } from "../snapshot/restored_rest.ts";
-import { restoreSlot } from "../tracker/member_records.ts";
+import { restoreSlots } from "../tracker/restored_slots.ts";
 import type { SlotTable } from "../tracker/slot_table.ts";
 
 interface RestoredParts {
@@ -47,8 +47,8 @@ export interface RestoredState {
   readonly elapsedNs: number;
   /** When the state was taken: unix time, and as a time of this observer. */
   readonly moment: { readonly unixMs: number; readonly observerNs: number };
-  /** Each with its slot. */
-  readonly members: readonly { readonly slot: number; readonly member: RestoredMember }[];
+  /** The first has slot 0 until another one leaves, and so on. */
+  readonly members: RestoredMembers;
   /** Members without room or listener now. */
   readonly leftOut: number;
   readonly missing: readonly MissingRecord[];
@@ -64,7 +64,7 @@ export interface RestoredState {
 }
 
 export function restoreState(
-  state: State,
+  state: ReadState,
   parts: RestoredParts,
   { here, isBoottime, instantNs }: RestoreMoment,
 ): RestoredState {
@@ -73,7 +73,8 @@ export function restoreState(
   const { hasEnded, table } = parts;
   const options = { capacity: table.capacity, hasEnded };
   const found = restoreMembers(state.member, continuation, options);
-  const members = restoreSlots(found.members, parts);
+  const { listenerNumber } = parts;
+  const members = restoreSlots(table, found.members, (name) => listenerNumber(name) ?? -1);
   // Nobody listened until now: each has one full threshold from here on.
   table.lanes.pauses.startAt(nowNs);
   const rest = restoreRest(state, continuation, nowNs);
@@ -104,18 +105,4 @@ export function restoreState(
     guard: rest.guard[0],
     told: { histories: rest.history, notes: rest.note, done: rest.done },
   };
-}
-
-function restoreSlots(
-  found: readonly RestoredMember[],
-  { table, listenerNumber }: RestoredParts,
-): RestoredState["members"] {
-  // In the order of their lanes: each is put at the end of its row.
-  return found
-    .toSorted((a, b) => a.lastNs - b.lastNs)
-    .map((member) => {
-      const listener = listenerNumber(member.record.listener);
-      return { member, slot: listener === undefined ? -1 : restoreSlot(table, member, listener) };
-    })
-    .filter(({ slot }) => slot >= 0);
 }

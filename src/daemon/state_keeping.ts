@@ -6,8 +6,9 @@ import { Counters } from "../base/counters.ts";
 import { NS_PER_S, wholeMsFromNs } from "../base/time.ts";
 import type { FileCalls } from "../files/append_file.ts";
 import { LockedError, LockFile } from "../files/lock_file.ts";
+import type { ReadState } from "../snapshot/decoder.ts";
 import { findState } from "../snapshot/found_state.ts";
-import type { State, StateRow } from "../snapshot/records.ts";
+import type { StateRow } from "../snapshot/records.ts";
 import { StateWriter } from "../snapshot/state_writer.ts";
 import type { Deadline } from "./deadline.ts";
 import { requireDirectory } from "./file_place.ts";
@@ -50,7 +51,7 @@ interface Failure {
 
 export class StateKeeping implements Deadline {
   /** What the daemon before this one left; undefined = nothing that can be used. */
-  readonly found: State | undefined;
+  readonly found: ReadState | undefined;
   readonly counters = new Counters(STATE, this);
   #lock: LockFile;
   /** Another process has the file now: it is written no more. */
@@ -99,7 +100,7 @@ export class StateKeeping implements Deadline {
     return new StateKeeping(options, lock, found.kind === "state" ? found.state : undefined);
   }
 
-  private constructor(options: StateKeepingOptions, lock: LockFile, found: State | undefined) {
+  private constructor(options: StateKeepingOptions, lock: LockFile, found: ReadState | undefined) {
     this.#options = options;
     this.#lock = lock;
     this.found = found;

@@ -51,9 +51,14 @@ export function tellUnseenEnds(
   // By their pids: one that leaves moves another one into its slot.
   const { tracker, clock } = observer;
   const nowNs = clock.lastNs;
-  for (const { member } of state.restored.members) {
-    const slot = tracker.slotOf(member.record.key);
-    if (slot >= 0 && (member.diedUnseen || member.record.hasEnded)) ends?.restored(slot, nowNs);
+  const { rows, rowOf, diedUnseen } = state.restored.members;
+  const keys = rows.u32("key");
+  const hadEnded = rows.u8("hasEnded");
+  for (let place = 0; place < rowOf.length; place++) {
+    const row = rowOf[place]!;
+    if (diedUnseen[row] === 0 && hadEnded[row] === 0) continue;
+    const slot = tracker.slotOf(keys[row]!);
+    if (slot >= 0) ends?.restored(slot, nowNs);
   }
 }
 
@@ -64,10 +69,15 @@ function tellRestored(
   if (state?.restored === undefined) return;
   const { otherBoot, elapsedNs, members, missing, leftOut } = state.restored;
   const { counters } = state.keeping;
-  const stalled = members.filter(
-    ({ member }) => member.record.isStalled && !member.diedUnseen,
-  ).length;
-  const died = members.filter(({ member }) => member.diedUnseen).length;
+  const { rowOf, diedUnseen } = members;
+  const isStalled = members.rows.u8("isStalled");
+  let died = 0;
+  let stalled = 0;
+  for (let place = 0; place < rowOf.length; place++) {
+    const row = rowOf[place]!;
+    if (diedUnseen[row] === 1) died += 1;
+    else if (isStalled[row] === 1) stalled += 1;
+  }
   counters.set(STATE.restored.present, members.length - stalled - died);
   counters.set(STATE.restored.stalled, stalled);
   counters.set(STATE.restored.died, died);

@@ -2,23 +2,23 @@
 // has just started (spec 18), before a listener is read.
 import { effectiveUid } from "../../ffi/process.ts";
 import { VERSION } from "../base/build_info.ts";
-import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { Config } from "../config/config.ts";
 import { REAL_FILE_CALLS } from "../files/append_file.ts";
 import { LockedError } from "../files/lock_file.ts";
 import { SecureUdpListener } from "../listener/secure_udp.ts";
 import type { SenderTable } from "../listener/sender_table.ts";
 import { EndedMeanwhile } from "../processes/ended_meanwhile.ts";
-import type { Identity } from "../processes/identity.ts";
 import type { FiredEntry } from "../recovery/fired_entry.ts";
 import type { FiredJournal } from "../recovery/fired_journal.ts";
 import type { NotedState } from "../recovery/fired_notes.ts";
 import { machineBootId } from "../processes/boot_id.ts";
 import { hereAndNow } from "../snapshot/here.ts";
-import type { RestoredMember } from "../snapshot/restored_members.ts";
-import type { AuditHeadRecord, MemberRecord, State, StateRow } from "../snapshot/records.ts";
+import type { ReadState } from "../snapshot/decoder.ts";
+import type { AuditHeadRecord, StateRow } from "../snapshot/records.ts";
+import type { RestoredMembers } from "../snapshot/restored_members.ts";
 import { monotonicNs } from "./monotonic.ts";
 import type { Parts } from "./parts.ts";
+import { nameRestored } from "./restored_names.ts";
 import { type RestoredState, restoreState } from "./restored_state.ts";
 import { decidedFromNs, missingRecords, stallRecordOf } from "./restored_stalls.ts";
 import { StartError } from "./start_error.ts";
@@ -106,7 +106,7 @@ function here({ clock }: Pick<Parts, "clock">) {
   return hereAndNow(clock.nowNs(), Date.now());
 }
 
-function restore(state: State, parts: Parts, config: Config): RestoredState {
+function restore(state: ReadState, parts: Parts, config: Config): RestoredState {
   const { observer, recovery, muting, listenerNames, processes, identification } = parts;
   const now = here(parts);
   const ended = new EndedMeanwhile(processes, monotonicNs);
@@ -132,23 +132,12 @@ function restore(state: State, parts: Parts, config: Config): RestoredState {
       instantNs: monotonicNs(),
     },
   );
-  for (const { slot, member } of restored.members) {
-    const identity = identityOf(member.record);
-    // Who is unknown and can be looked at is looked at like one that has come just now. One without
-    // a start time had ended when it came, and that it came was said.
-    const { origin, generation } = member.record;
-    const canBeLookedAt = origin === ORIGIN_KERNEL_ATTESTED && !Number.isNaN(generation);
-    if (identity !== undefined || !canBeLookedAt)
-      identification.restore(slot, identity, now.observerNs);
-    // It goes by the name of its agent whether a mute holds it still.
-    const { held, isStalled } = member.record;
-    if (held === "" || !isStalled) continue;
-    const stall = observer.silence.stalls.rowOf(slot, now.observerNs);
-    const fromNs = decidedFromNs(stall, hasEnded(member), now.observerNs);
-    recovery.held.restore(stall, held === "told", fromNs);
-  }
-  const alive = restored.members.filter(({ member }) => !member.diedUnseen);
-  const slots = alive.map(({ slot }) => slot);
+  const { members } = restored;
+  nameRestored(members, identification, now.observerNs);
+  holdRestored(parts, members, now.observerNs);
+  const slots: number[] = [];
+  for (let slot = 0; slot < members.length; slot++)
+    if (members.diedUnseen[members.rowOf[slot]!] === 0) slots.push(slot);
   parts.cutOff?.begin(slots, madeAnew(parts, config), now.observerNs);
   if (restored.guard !== undefined)
     observer.silence.guarded?.restore(
@@ -170,8 +159,21 @@ function longestWindowNs(
   return longestNs;
 }
 
-function hasEnded({ diedUnseen, record }: RestoredMember): boolean {
-  return diedUnseen || record.hasEnded;
+/** What a mute held goes by the name of its agent whether a mute holds it still. */
+function holdRestored(
+  { observer, recovery }: Parts,
+  members: RestoredMembers,
+  nowNs: number,
+): void {
+  const isStalled = members.rows.u8("isStalled");
+  for (let slot = 0; slot < members.length; slot++) {
+    if (isStalled[members.rowOf[slot]!] === 0) continue;
+    const { record, diedUnseen } = members.at(slot);
+    if (record.held === "") continue;
+    const stall = observer.silence.stalls.rowOf(slot, nowNs);
+    const fromNs = decidedFromNs(stall, diedUnseen || record.hasEnded, nowNs);
+    recovery.held.restore(stall, record.held === "told", fromNs);
+  }
 }
 
 /** The numbers of the listeners to which whoever was connected no longer is. */
@@ -181,13 +183,6 @@ function madeAnew({ kept }: Parts, { listeners }: Config): ReadonlySet<number> {
     one.kind === "unix-stream" || (one.kind === "unix" && !kept.tookOver(one.path)) ? [number] : [],
   );
   return new Set(numbers);
-}
-
-/** Who it was; undefined = that was not known. */
-function identityOf(record: MemberRecord): Identity | undefined {
-  const { uid, gid, user, comm, exe, script, program, unit, unitUser, container } = record;
-  if (comm === "" || program === 0) return undefined;
-  return { uid, gid, user, comm, exe, script, mark: program, unit, unitUser, container };
 }
 
 function keptParts(parts: Parts, auditHead: StateOptions["auditHead"]): StateParts {

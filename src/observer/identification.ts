@@ -19,6 +19,8 @@ import type { Identity, IdentityReader } from "../processes/identity.ts";
 import type { Askings } from "../tracker/askings.ts";
 import { extend, judgedNs, wasMoved } from "../tracker/extensions.ts";
 import { changeMildly } from "../tracker/mercy.ts";
+import { type AlikeMembers, identifyAlike } from "../tracker/alike_members.ts";
+import type { Identified } from "../tracker/slot_table.ts";
 import { addressOf } from "../tracker/slots.ts";
 import type { JudgeGate } from "../tracker/stall_scan.ts";
 import type { Tracker } from "../tracker/tracker.ts";
@@ -77,6 +79,12 @@ const IDENTITY_FRESH_NS = NS_PER_S;
 /** A program that could not be read. */
 const UNREAD = 0;
 
+/** Who a member is, and what that was made of. */
+export interface Named {
+  readonly member: Identified;
+  readonly facts: MemberFacts;
+}
+
 export class Identification implements JudgeGate, Askings {
   readonly counters = new Counters(IDENTITY, this);
   readonly #options: IdentificationOptions;
@@ -125,8 +133,22 @@ export class Identification implements JudgeGate, Askings {
    * has the name and the policy that the rules of now give to that. It is looked at again like
    * every other one.
    */
-  restore(slot: number, identity: Identity | undefined, nowNs: number): void {
-    this.#name(slot, identity, nowNs, false);
+  restore(slot: number, identity: Identity | undefined, nowNs: number): Named {
+    return this.#name(slot, identity, nowNs, false);
+  }
+
+  /**
+   * As `restore` of many members, of whom all but pid and program is known to be as of one that was
+   * restored: of which of `kinds` is said by `alike`.
+   */
+  restoreLike(alike: AlikeMembers, kinds: readonly Named[], nowNs: number): void {
+    const { table, slots } = this.#tracker;
+    const identified = kinds.map(({ member }) => member);
+    identifyAlike(table, alike, identified, nowNs);
+    if (this.#options.keepsFacts !== true) return;
+    const facts = kinds.map((kind) => kind.facts);
+    for (const slot of alike.slots)
+      table.facts[slot] = { ...facts[alike.kindOf[slot]!]!, pid: slots.pid[slot]! };
   }
 
   /**
@@ -196,11 +218,18 @@ export class Identification implements JudgeGate, Askings {
       // One that lost its slot meanwhile, and came back, is looked at as all that are new.
       if (slot >= 0 && !table.looks.isFresh(slot)) {
         this.askThreshold(slot, askedNs, nowNs);
-        this.#name(slot, table.facts[slot]?.identity, nowNs, false);
+        this.#name(slot, this.#knownOf(slot), nowNs, false);
       }
       this.#usedNs += monotonicNs() - startNs;
     }
     table.greeted = done === greeted.length ? [] : greeted.slice(done);
+  }
+
+  /** Who it was when it was last looked at. */
+  #knownOf(slot: number): Identity | undefined {
+    const { slots, table } = this.#tracker;
+    const known = table.facts[slot]?.identity;
+    return known && { ...known, mark: slots.program[slot]! };
   }
 
   mayJudge(slot: number, nowNs: number): boolean {
@@ -268,7 +297,7 @@ export class Identification implements JudgeGate, Askings {
     identity: Identity | undefined,
     nowNs: number,
     isFirst = this.#isFirst(slot, identity),
-  ): void {
+  ): Named {
     const { table, thresholdNs, slots } = this.#tracker;
     const facts = this.#factsOf(slot, identity, nowNs);
     const rule = this.#findRule?.(facts);
@@ -277,11 +306,16 @@ export class Identification implements JudgeGate, Askings {
       rule: rule?.index ?? RULE_NONE,
       ...memberTerms(rule, thresholdNs, slots.askedNs[slot]!),
       program: identity?.mark ?? UNREAD,
-      facts: this.#options.keepsFacts === true ? facts : undefined,
     };
-    table.identified(slot, member, nowNs);
-    this.#options.named?.(member.agent, facts);
+    this.#take(slot, member, facts, nowNs);
     if (isFirst) this.#options.came?.(member.agent, facts);
+    return { member, facts };
+  }
+
+  #take(slot: number, member: Named["member"], facts: MemberFacts, nowNs: number): void {
+    const kept = this.#options.keepsFacts === true ? facts : undefined;
+    this.#tracker.table.identified(slot, member, nowNs, kept);
+    this.#options.named?.(member.agent, facts);
   }
 
   /** Nothing was known of it before. One with a start time that cannot be read has ended. */

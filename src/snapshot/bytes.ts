@@ -3,6 +3,9 @@
 // fault makes everything after it zero, so a decoder asks once at the end of a record.
 import { assert } from "../base/assert.ts";
 
+/** Where f64 stand that are read as an array: at multiples of this. */
+export const ALIGN_BYTES = 8;
+
 export class ByteWriter {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #view: DataView;
@@ -51,6 +54,11 @@ export class ByteWriter {
     return true;
   }
 
+  /** Zeros up to a multiple of `bytes`. */
+  align(bytes: number): void {
+    while (this.length % bytes !== 0) this.u8(0);
+  }
+
   /** Writes `value` at `at`, which was taken before. */
   u32At(at: number, value: number): void {
     this.#view.setUint32(at, value, true);
@@ -91,8 +99,10 @@ export class ByteReader {
     this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
+  /** There is nothing more but the zeros that make a section as long as it must be. */
   get isAtEnd(): boolean {
-    return this.at === this.#bytes.length;
+    const rest = this.#bytes.subarray(this.at);
+    return rest.length < ALIGN_BYTES && rest.every((byte) => byte === 0);
   }
 
   fail(found: string): void {

@@ -20,6 +20,8 @@ export interface Continuation {
   readonly elapsedNs: number;
   /** When something was, as an observer time of this daemon: never later than now. */
   past(storedNs: number): number;
+  /** The same of many. */
+  pasts(storedNs: Float64Array): Float64Array;
   /** When something ends, at most `aheadNsMax` from now. */
   end(storedNs: number, aheadNsMax: number): number;
 }
@@ -40,8 +42,21 @@ export function continuationOf(moment: Moment, here: Here, isBoottime: boolean):
     elapsedNs,
     past: (storedNs) =>
       Number.isNaN(storedNs) ? storedNs : shifted(Math.min(storedNs, moment.observerNs)),
+    pasts: (storedNs) => pasts(storedNs, moment.observerNs, here.observerNs - elapsedNs),
     end: (storedNs, aheadNsMax) => Math.min(shifted(storedNs), here.observerNs + aheadNsMax),
   };
+}
+
+/** As `past` of each, in one loop. */
+function pasts(storedNs: Float64Array, momentNs: number, momentNowNs: number): Float64Array {
+  const { length } = storedNs;
+  const pastNs = new Float64Array(length);
+  for (let at = 0; at < length; at++) {
+    const stored = storedNs[at]!;
+    const past = momentNowNs + ((stored > momentNs ? momentNs : stored) - momentNs);
+    pastNs[at] = past > NS_MAX ? NS_MAX : past < -NS_MAX ? -NS_MAX : past;
+  }
+  return pastNs;
 }
 
 /** What was stored may be as far off as a file can say, and is to be stored again. */

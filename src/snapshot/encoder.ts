@@ -3,10 +3,10 @@
 // tables at the same pace. A section is one slice, unless its time is over before it is full: the
 // next slices go on with it.
 import { assert } from "../base/assert.ts";
-import { crc32c } from "../wire/crc32c.ts";
-import { ByteWriter } from "./bytes.ts";
+import { ALIGN_BYTES, ByteWriter } from "./bytes.ts";
 import {
   CHECKED_FROM,
+  checksumOf,
   KIND_END,
   MAGIC,
   SECTION_BYTES_MAX,
@@ -80,7 +80,7 @@ export class StateEncoder {
   #title(): Uint8Array<ArrayBuffer> {
     for (const character of MAGIC) this.#out.u8(character.charCodeAt(0));
     this.#out.u32(STATE_VERSION);
-    this.#out.u32(crc32c(this.#out.subarray(0, this.#out.length)));
+    this.#out.u32(checksumOf(this.#out.subarray(0, this.#out.length)));
     return this.#out.take();
   }
 
@@ -91,11 +91,13 @@ export class StateEncoder {
   #section(kind: number, number: number, count: number): Uint8Array<ArrayBuffer> {
     const out = this.#out;
     if (out.length === 0) this.#reserveHead();
+    // The next section begins at a multiple of it, too.
+    out.align(ALIGN_BYTES);
     out.u32At(4, kind);
     out.u32At(8, number);
     out.u32At(12, count);
     out.u32At(16, out.length - SECTION_HEAD_BYTES);
-    out.u32At(0, crc32c(out.subarray(CHECKED_FROM, out.length)));
+    out.u32At(0, checksumOf(out.subarray(CHECKED_FROM, out.length)));
     return out.take();
   }
 }

@@ -6,10 +6,17 @@ import type { ByteReader, ByteWriter } from "./bytes.ts";
 interface Field<Value> {
   /** Bytes that it takes at most. */
   readonly bytesMax: number;
+  /** How it is stored if it always takes `bytesMax`; undefined = its length is its own. */
+  readonly column: ColumnKind | undefined;
   put(out: ByteWriter, value: Value): void;
   /** What is out of its range is a fault of the reader. `before`: of the record before it. */
   get(from: ByteReader, before?: Value): Value;
 }
+
+/** A field that is at the same place of each record: many are looked at in one loop. */
+type ColumnKind =
+  | { readonly size: 1 | 4; readonly max: number }
+  | { readonly size: 8; readonly isValid: (value: number) => boolean };
 
 /** Far beyond every uptime, and exact enough: 292 years. */
 export const NS_MAX = 2 ** 63;
@@ -17,6 +24,7 @@ export const NS_MAX = 2 ** 63;
 export function u32(max = 0xffff_ffff): Field<number> {
   return {
     bytesMax: 4,
+    column: { size: 4, max },
     put: (out, value) => out.u32(value),
     get: (from) => within(from, from.u32(), max),
   };
@@ -25,6 +33,7 @@ export function u32(max = 0xffff_ffff): Field<number> {
 export function u8(max = 0xff): Field<number> {
   return {
     bytesMax: 1,
+    column: { size: 1, max },
     put: (out, value) => out.u8(value),
     get: (from) => within(from, from.u8(), max),
   };
@@ -32,21 +41,22 @@ export function u8(max = 0xff): Field<number> {
 
 export const FLAG: Field<boolean> = {
   bytesMax: 1,
+  column: { size: 1, max: 1 },
   put: (out, value) => out.u8(value ? 1 : 0),
   get: (from) => within(from, from.u8(), 1) === 1,
 };
 
 /** Nanoseconds of any clock, before its zero, too. */
-export const NS: Field<number> = number((value) => Math.abs(value) <= NS_MAX);
+export const NS: Field<number> = number((value) => value <= NS_MAX && value >= -NS_MAX);
 
 /** The same; NaN = there is none. */
 export const NS_OR_NONE: Field<number> = number(
-  (value) => Number.isNaN(value) || Math.abs(value) <= NS_MAX,
+  (value) => (value <= NS_MAX && value >= -NS_MAX) || Number.isNaN(value),
 );
 
 /** A number that the kernel gave, exact in an f64; NaN = it is not known. */
 export const COUNT_OR_NONE: Field<number> = number(
-  (value) => Number.isNaN(value) || (Number.isInteger(value) && value >= 0 && value < 2 ** 53),
+  (value) => (value >= 0 && value < 2 ** 53 && value % 1 === 0) || Number.isNaN(value),
 );
 
 /** One of a list of words, by its place: a word that is added goes to the end of the list. */
@@ -54,6 +64,7 @@ export function word<const Word extends string>(words: readonly Word[]): Field<W
   assert(words.length > 0 && words.length <= 256, "the place of a word is a u8");
   return {
     bytesMax: 1,
+    column: { size: 1, max: words.length - 1 },
     put: (out, value) => out.u8(words.indexOf(value)),
     get: (from) => words[within(from, from.u8(), words.length - 1)]!,
   };
@@ -63,6 +74,7 @@ export function text(bytesMax: number): Field<string> {
   assert(bytesMax <= 0xffff, "the length of a text is a u16");
   return {
     bytesMax: 2 + bytesMax,
+    column: undefined,
     put: (out, value) => out.text(value, bytesMax),
     get: (from, before) => from.text(bytesMax, before),
   };
@@ -72,6 +84,7 @@ export function text(bytesMax: number): Field<string> {
 export function list<Value>(item: Field<Value>, countMax: number): Field<readonly Value[]> {
   return {
     bytesMax: 4 + countMax * item.bytesMax,
+    column: undefined,
     put: (out, values) => {
       const first = Math.max(0, values.length - countMax);
       out.u32(values.length - first);
@@ -96,17 +109,34 @@ export class RecordForm<Values extends object> {
   readonly #names: readonly (keyof Values)[];
   readonly #fields: readonly Field<Values[keyof Values]>[];
 
-  constructor(table: Table<Values>) {
+  readonly #alignBytes: number;
+
+  /** `alignBytes`: each record begins at a multiple of this. */
+  constructor(table: Table<Values>, alignBytes = 1) {
     const names = Object.keys(table) as (keyof Values)[];
     this.#names = names;
     this.#fields = names.map((name) => table[name]);
-    this.bytesMax = this.#fields.reduce((sum, { bytesMax }) => sum + bytesMax, 0);
+    this.#alignBytes = alignBytes;
+    this.bytesMax = this.#fields.reduce((sum, { bytesMax }) => sum + bytesMax, alignBytes - 1);
+  }
+
+  /** Its first fields, as far as each of them always takes as many bytes: by name, and where. */
+  columns(): ReadonlyMap<keyof Values, ColumnKind & { readonly offset: number }> {
+    const columns = new Map<keyof Values, ColumnKind & { readonly offset: number }>();
+    let offset = 0;
+    for (const [at, { column, bytesMax }] of this.#fields.entries()) {
+      if (column === undefined) break;
+      columns.set(this.#names[at]!, { ...column, offset });
+      offset += bytesMax;
+    }
+    return columns;
   }
 
   put(out: ByteWriter, values: Values): void {
     const names = this.#names;
     const fields = this.#fields;
     for (let at = 0; at < fields.length; at++) fields[at]!.put(out, values[names[at]!]);
+    if (this.#alignBytes > 1) out.align(this.#alignBytes);
   }
 
   /**
@@ -128,6 +158,7 @@ export class RecordForm<Values extends object> {
 function number(isValid: (value: number) => boolean): Field<number> {
   return {
     bytesMax: 8,
+    column: { size: 8, isValid },
     put: (out, value) => {
       assert(isValid(value), "a number of the state is in its range");
       out.f64(value);

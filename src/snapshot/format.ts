@@ -4,11 +4,11 @@
 import { RECORD_BYTES_MAX } from "./records.ts";
 
 export const MAGIC = "VARTASTA";
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 /** The magic, the version, and the checksum of both. */
 export const TITLE_BYTES = 16;
-/** u32 each: checksum, kind, number, records, bytes after this head. */
-export const SECTION_HEAD_BYTES = 20;
+/** u32 each: checksum, kind, number, records, bytes after this head; and zero. */
+export const SECTION_HEAD_BYTES = 24;
 /** The checksum covers all of a section but itself. */
 export const CHECKED_FROM = 4;
 /** The kind of the last section, whose number is that of the sections before it. */
@@ -20,3 +20,8 @@ export const SECTION_BYTES_MAX = SECTION_FULL_BYTES + RECORD_BYTES_MAX;
 
 /** 2^20 members of 450 bytes, and the rest: what is larger was not written by a daemon. */
 export const STATE_BYTES_MAX = 512 * 1_048_576;
+
+/** CRC-32 of zlib: the runtime's own takes 0.1 ms for what ten thousand members are. */
+export function checksumOf(bytes: Uint8Array): number {
+  return Bun.hash.crc32(bytes as Uint8Array<ArrayBuffer>);
+}

@@ -12,13 +12,12 @@ import {
 } from "node:fs";
 import { codeOf } from "../files/append_file.ts";
 import { openOwnFile, requireOwnFile } from "../files/own_file.ts";
-import { decodeState, titleFault } from "./decoder.ts";
+import { type ReadState, readState, titleFault } from "./decoder.ts";
 import { STATE_BYTES_MAX, TITLE_BYTES } from "./format.ts";
-import type { State } from "./records.ts";
 
 type FoundState =
   | { readonly kind: "none" }
-  | { readonly kind: "state"; readonly state: State; readonly sizeBytes: number }
+  | { readonly kind: "state"; readonly state: ReadState; readonly sizeBytes: number }
   /** `found` completes "found FOUND"; `setAside` is where it is now, "" = that failed, too. */
   | { readonly kind: "unreadable"; readonly found: string; readonly setAside: string }
   /** Not the daemon's to read or to write: it goes on without a state. */
@@ -40,7 +39,7 @@ export function findState(path: string, ownerUid: number): FoundState {
     requireOwnFile(path, stats, { ownerUid, private: true });
     const content = contentOf(fd, stats);
     if (typeof content !== "string") {
-      const decoded = decodeState(content);
+      const decoded = readState(content);
       if (decoded.ok) return { kind: "state", state: decoded.state, sizeBytes: content.length };
       found = decoded.found;
     } else found = content;

@@ -15,7 +15,7 @@ import {
 import { ORIGIN_TEXTS } from "../base/origin.ts";
 import { HELD_WORDS } from "../events/held_words.ts";
 import { STALL_VERDICTS } from "../events/stall_verdict.ts";
-import type { ByteReader, ByteWriter } from "./bytes.ts";
+import { ALIGN_BYTES, type ByteReader, type ByteWriter } from "./bytes.ts";
 import {
   COUNT_OR_NONE,
   FLAG,
@@ -67,64 +67,79 @@ const MOMENT = new RecordForm({
   isFinal: FLAG,
 });
 
-const MEMBER = new RecordForm({
-  pid: u32(),
-  key: u32(),
-  origin: u8(ORIGIN_TEXTS.length - 1),
-  generation: COUNT_OR_NONE,
-  namespaceInode: COUNT_OR_NONE,
-  innerPid: u32(),
-  uid: COUNT_OR_NONE,
-  gid: COUNT_OR_NONE,
-  /** What the kernel or a key said of it: its beats are those of this process. */
-  isProven: FLAG,
-  /** It has sent one beat only. */
-  isFirstBeat: FLAG,
-  /** Its stall was reported. */
-  isStalled: FLAG,
-  /** Its process has ended, and that was reported. */
-  hasEnded: FLAG,
+/** Texts of a member: those of members of one agent are mostly the same. */
+export const MEMBER_TEXTS = {
   /** Names of the agent, and of the rule that gave it its policy; "" = none. */
   agent: NAME,
   rule: NAME,
   listener: NAME,
-  /** From where it beats over a network. */
-  hasSource: FLAG,
-  hasAddress: FLAG,
-  source: list(u32(), IP_WORDS),
-  firstNs: NS,
-  lastNs: NS,
-  status: u8(),
-  payload: u32(),
-  beats: COUNT_OR_NONE,
-  /** The threshold that it asked for; 0 = none. */
-  askedNs: NS,
-  hasRegularNonce: FLAG,
-  lastNonceHi: u32(),
-  lastNonceLo: u32(),
-  observedNonceHi: u32(),
-  observedNonceLo: u32(),
-  hasTerminalTimestamp: FLAG,
-  terminalTimestampHi: u32(),
-  terminalTimestampLo: u32(),
-  timestampHi: u32(),
-  timestampLo: u32(),
   /** Who it is, as it was last read: latin1. Nothing if `comm` is "". */
   user: NAME,
   comm: text(64),
   exe: text(PATH_BYTES_MAX),
   script: NAME,
-  program: u32(),
   unit: NAME,
   unitUser: NAME,
   container: NAME,
-  /** Of its stall. */
-  verdict: word(["", ...STALL_VERDICTS]),
-  stalledNs: NS_OR_NONE,
-  held: word(HELD_WORDS),
-  /** What is done about it is not decided, or not over. */
-  isRecovering: FLAG,
-});
+};
+
+export const TEXTS_FORM = new RecordForm(MEMBER_TEXTS);
+
+/**
+ * Its numbers come first, the longest before the others, and each record begins at a multiple of
+ * their lengths: so they can be read as arrays of numbers, see MemberRows.
+ */
+export const MEMBER = new RecordForm(
+  {
+    generation: COUNT_OR_NONE,
+    namespaceInode: COUNT_OR_NONE,
+    uid: COUNT_OR_NONE,
+    gid: COUNT_OR_NONE,
+    firstNs: NS,
+    lastNs: NS,
+    beats: COUNT_OR_NONE,
+    /** The threshold that it asked for; 0 = none. */
+    askedNs: NS,
+    /** Of its stall. */
+    stalledNs: NS_OR_NONE,
+    pid: u32(),
+    key: u32(),
+    innerPid: u32(),
+    payload: u32(),
+    lastNonceHi: u32(),
+    lastNonceLo: u32(),
+    observedNonceHi: u32(),
+    observedNonceLo: u32(),
+    terminalTimestampHi: u32(),
+    terminalTimestampLo: u32(),
+    timestampHi: u32(),
+    timestampLo: u32(),
+    program: u32(),
+    origin: u8(ORIGIN_TEXTS.length - 1),
+    status: u8(),
+    /** What the kernel or a key said of it: its beats are those of this process. */
+    isProven: FLAG,
+    /** It has sent one beat only. */
+    isFirstBeat: FLAG,
+    /** Its stall was reported. */
+    isStalled: FLAG,
+    /** Its process has ended, and that was reported. */
+    hasEnded: FLAG,
+    hasRegularNonce: FLAG,
+    hasTerminalTimestamp: FLAG,
+    /** Of its stall. */
+    verdict: word(["", ...STALL_VERDICTS]),
+    held: word(HELD_WORDS),
+    /** What is done about it is not decided, or not over. */
+    isRecovering: FLAG,
+    /** From where it beats over a network. */
+    hasSource: FLAG,
+    hasAddress: FLAG,
+    source: list(u32(), IP_WORDS),
+    ...MEMBER_TEXTS,
+  },
+  ALIGN_BYTES,
+);
 
 /** An agent that is missing: its alert goes on. */
 const MISSING = new RecordForm({
@@ -256,6 +271,7 @@ const DONE = new RecordForm({
 
 export type Moment = RecordOf<typeof MOMENT>;
 export type MemberRecord = RecordOf<typeof MEMBER>;
+export type MemberTexts = RecordOf<typeof TEXTS_FORM>;
 export type MissingRecord = RecordOf<typeof MISSING>;
 export type MuteRecord = RecordOf<typeof MUTE>;
 export type WindowRecord = RecordOf<typeof WINDOW>;

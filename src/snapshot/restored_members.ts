@@ -1,15 +1,18 @@
 // What becomes of the members of a state when the next daemon starts (spec 18 section 6). Their
 // silence is honest, and what was reported stays reported. That nobody is stalled by a silence in
 // which nobody listened is for the tracker, for which all silence begins anew at the start. Pure:
-// processes are asked for through a parameter.
+// processes are asked for through a parameter. Ten thousand of them are columns and not objects:
+// they are all there before the daemon says that it is ready.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { PID_INIT } from "../wire/frame.ts";
 import type { Continuation } from "./continuation.ts";
+import type { MemberRows } from "./member_rows.ts";
 import type { MemberRecord } from "./records.ts";
 
 /** PID_MAX_LIMIT of the kernel (linux/threads.h). */
 const PID_LIMIT = 4_194_304;
 
+/** One of them, for those who ask for few. */
 export interface RestoredMember {
   readonly record: MemberRecord;
   /** Observer times of this daemon. */
@@ -27,56 +30,128 @@ interface RestoreOptions {
   readonly hasEnded: (pid: number, startTime: number) => boolean;
 }
 
-interface RestoredMembers {
-  readonly members: readonly RestoredMember[];
+/** Members that come back, in the order of their last beats. */
+export class RestoredMembers implements Iterable<RestoredMember> {
+  readonly rows: MemberRows;
+  /** Which row of the state is each of them. */
+  readonly rowOf: Uint32Array;
+  /** By row, observer times of this daemon. */
+  readonly firstNs: Float64Array;
+  readonly lastNs: Float64Array;
+  /** By row, 1 = it ended between its last beat and now, and that is to be reported. */
+  readonly diedUnseen: Uint8Array;
+  readonly #past: Continuation["past"];
+
+  constructor(fields: RestoredFields) {
+    this.rows = fields.rows;
+    this.rowOf = fields.rowOf;
+    this.firstNs = fields.firstNs;
+    this.lastNs = fields.lastNs;
+    this.diedUnseen = fields.diedUnseen;
+    this.#past = fields.past;
+  }
+
+  get length(): number {
+    return this.rowOf.length;
+  }
+
+  /** Only those of `rowOf`. */
+  of(rowOf: Uint32Array): RestoredMembers {
+    const { rows, firstNs, lastNs, diedUnseen } = this;
+    return new RestoredMembers({ rows, rowOf, firstNs, lastNs, diedUnseen, past: this.#past });
+  }
+
+  at(place: number): RestoredMember {
+    const row = this.rowOf[place]!;
+    const record = this.rows.record(row);
+    return {
+      record,
+      firstNs: this.firstNs[row]!,
+      lastNs: this.lastNs[row]!,
+      stalledNs: this.#past(record.stalledNs),
+      diedUnseen: this.diedUnseen[row] === 1,
+    };
+  }
+
+  *[Symbol.iterator](): Iterator<RestoredMember> {
+    for (let place = 0; place < this.length; place++) yield this.at(place);
+  }
+}
+
+interface RestoredFields
+  extends Pick<RestoredMembers, "rows" | "rowOf" | "firstNs" | "lastNs" | "diedUnseen"> {
+  readonly past: Continuation["past"];
+}
+
+interface Restored {
+  readonly members: RestoredMembers;
   /** Those for which there was no room, and what no daemon can have written. */
   readonly leftOut: number;
 }
 
 export function restoreMembers(
-  records: readonly MemberRecord[],
+  rows: MemberRows,
   continuation: Continuation,
   options: RestoreOptions,
-): RestoredMembers {
+): Restored {
+  const { past } = continuation;
+  const storedNs = rows.f64("lastNs");
   // No process is there from before another boot; who beats over a network says so again.
-  if (continuation.otherBoot !== "") return { members: [], leftOut: 0 };
-  const kept = mostWanted(withoutTwins(records.filter(isPossible)), options.capacity);
-  const members = kept.map((record) => restoreMember(record, continuation, options));
-  return { members, leftOut: records.length - kept.length };
+  const isSame = continuation.otherBoot === "";
+  const kept = isSame ? mostWanted(rows, possibleRows(rows), options.capacity) : NO_ROWS;
+  const members = new RestoredMembers({
+    rows,
+    rowOf: kept.sort((a, b) => storedNs[a]! - storedNs[b]!),
+    firstNs: continuation.pasts(rows.f64("firstNs")),
+    lastNs: continuation.pasts(storedNs),
+    diedUnseen: unseenEnds(rows, kept, options.hasEnded),
+    past,
+  });
+  return { members, leftOut: isSame ? rows.length - kept.length : 0 };
 }
 
-function restoreMember(
-  record: MemberRecord,
-  continuation: Continuation,
-  { hasEnded }: RestoreOptions,
-): RestoredMember {
-  const isLocal = record.origin === ORIGIN_KERNEL_ATTESTED && !Number.isNaN(record.generation);
-  const diedUnseen = !record.hasEnded && isLocal && hasEnded(record.pid, record.generation);
-  return {
-    record,
-    firstNs: continuation.past(record.firstNs),
-    lastNs: continuation.past(record.lastNs),
-    stalledNs: continuation.past(record.stalledNs),
-    diedUnseen,
-  };
-}
+const NO_ROWS = new Uint32Array(0);
 
-/** No process has another pid: its silence would be told of nobody. */
-function isPossible({ pid, origin }: MemberRecord): boolean {
-  return pid >= PID_INIT && (origin !== ORIGIN_KERNEL_ATTESTED || pid <= PID_LIMIT);
-}
-
-/** A file that says two things of one member says nothing of the second. */
-function withoutTwins(records: readonly MemberRecord[]): readonly MemberRecord[] {
-  const keys = new Set<number>();
-  return records.filter(({ key }) => keys.size < keys.add(key).size);
+/** Without what no daemon can have written. */
+function possibleRows(rows: MemberRows): Uint32Array {
+  const pids = rows.u32("pid");
+  const origins = rows.u8("origin");
+  const possible = new Uint32Array(rows.length);
+  let count = 0;
+  for (let row = 0; row < rows.length; row++) {
+    const pid = pids[row]!;
+    // No process has another pid: its silence would be told of nobody.
+    if (pid < PID_INIT || (origins[row]! === ORIGIN_KERNEL_ATTESTED && pid > PID_LIMIT)) continue;
+    possible[count++] = row;
+  }
+  return possible.subarray(0, count);
 }
 
 /** Stalled ones first, so that no alert resolves for want of room; then those that beat last. */
-function mostWanted(records: readonly MemberRecord[], capacity: number): readonly MemberRecord[] {
-  if (records.length <= capacity) return records;
-  const wanted = [...records].sort(
-    (a, b) => Number(b.isStalled) - Number(a.isStalled) || b.lastNs - a.lastNs,
-  );
-  return wanted.slice(0, capacity);
+function mostWanted(rows: MemberRows, possible: Uint32Array, capacity: number): Uint32Array {
+  if (possible.length <= capacity) return possible;
+  const lastNs = rows.f64("lastNs");
+  const isStalled = rows.u8("isStalled");
+  possible.sort((a, b) => isStalled[b]! - isStalled[a]! || lastNs[b]! - lastNs[a]!);
+  return possible.subarray(0, capacity);
+}
+
+function unseenEnds(
+  rows: MemberRows,
+  kept: Uint32Array,
+  hasEnded: RestoreOptions["hasEnded"],
+): Uint8Array {
+  const pids = rows.u32("pid");
+  const origins = rows.u8("origin");
+  const generations = rows.f64("generation");
+  const hadEnded = rows.u8("hasEnded");
+  const diedUnseen = new Uint8Array(rows.length);
+  for (let at = 0; at < kept.length; at++) {
+    const row = kept[at]!;
+    const generation = generations[row]!;
+    // A start time that is not known is NaN.
+    if (origins[row] !== ORIGIN_KERNEL_ATTESTED || !(generation >= 0)) continue;
+    if (hadEnded[row] === 0 && hasEnded(pids[row]!, generation)) diedUnseen[row] = 1;
+  }
+  return diedUnseen;
 }

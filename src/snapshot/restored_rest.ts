@@ -35,7 +35,11 @@ type RestoredRest = Pick<
 >;
 
 /** The same records with the times of this daemon, of which now is `nowNs`. */
-export function restoreRest(state: State, continuation: Continuation, nowNs: number): RestoredRest {
+export function restoreRest(
+  state: Omit<State, "member">,
+  continuation: Continuation,
+  nowNs: number,
+): RestoredRest {
   const isSame = continuation.otherBoot === "";
   const { past } = continuation;
   return {

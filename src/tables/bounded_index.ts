@@ -100,6 +100,11 @@ export class BoundedIndex {
     return true;
   }
 
+  /** As `insert` of a key that is not there; false, and nothing changed, if it is. */
+  insertNew(key: number, slot: number): boolean {
+    return this.#find(key) < 0 && this.insert(key, slot);
+  }
+
   /** Removes `key` and returns its slot, or -1 if it was absent. */
   remove(key: number): number {
     const bucket = this.#find(key);

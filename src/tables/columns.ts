@@ -78,6 +78,8 @@ interface TableRows<L extends ColumnList> {
   copyRow(other: ReadonlyColumns<L>, from: number, to: number): void;
   /** Makes `row` a fresh one. */
   freshen(row: number): void;
+  /** The same of the first `count`. */
+  freshenFirst(count: number): void;
 }
 
 /**
@@ -128,6 +130,11 @@ export function columnTable<const L extends ColumnList>(
       const { columns: f64s, values: f64Values } = this.#freshF64;
       for (let index = 0; index < f64s.length; index++) f64s[index]![row] = f64Values[index]!;
     }
+
+    freshenFirst(count: number): void {
+      for (const fresh of [this.#freshU8, this.#freshU16, this.#freshU32, this.#freshF64])
+        fresh.fill(count);
+    }
   }
   return ColumnTable as unknown as new (
     rowCount: number,
@@ -142,6 +149,11 @@ class FreshColumns<A extends ColumnArray> {
   add(column: A, value: number): void {
     this.columns.push(column);
     this.values.push(value);
+  }
+
+  fill(count: number): void {
+    for (const [index, column] of this.columns.entries())
+      column.fill(this.values[index]!, 0, count);
   }
 }
 

@@ -2,7 +2,7 @@
 // members that nobody has looked at yet, in the order in which they came, and those that were
 // looked at, the longest ago first. Both are linked through the slots, so that a slot can leave
 // anywhere, and nothing allocates.
-import type { Slots } from "./slots.ts";
+import { linkInOrder, type Slots } from "./slots.ts";
 
 /** No slot: the end of a list. */
 const END = -1;
@@ -39,6 +39,15 @@ export class LookOrder {
     this.#append(this.#fresh, slot);
   }
 
+  /** The first `count` slots, which are the only ones, were taken, and are fresh. */
+  enteredFirst(count: number): void {
+    if (count === 0) return;
+    this.freshCount = count;
+    linkInOrder(this.#slots.lookPrev, this.#slots.lookNext, count);
+    this.#fresh.head = 0;
+    this.#fresh.tail = count - 1;
+  }
+
   /** The member of `slot` gives it up. */
   left(slot: number): void {
     const isFresh = this.isFresh(slot);
@@ -51,6 +60,11 @@ export class LookOrder {
     this.left(slot);
     this.#slots.lookedNs[slot] = nowNs;
     this.#append(this.#looked, slot);
+  }
+
+  /** As `looked` of all of `slots`, none of which anybody has looked at. */
+  lookedAll(slots: Int32Array, nowNs: number): void {
+    for (const slot of slots) this.looked(slot, nowNs);
   }
 
   isFresh(slot: number): boolean {

@@ -33,15 +33,13 @@ import type { Terms } from "./terms.ts";
 import { UidShare } from "./uid_share.ts";
 
 /** Who a member is. */
-interface Identified extends Terms {
+export interface Identified extends Terms {
   /** Number of its agent. */
   readonly agent: number;
   /** Index of its rule, or RULE_NONE. */
   readonly rule: number;
   /** Mark of the program that it runs; 0 = it could not be read. */
   readonly program: number;
-  /** What is known of it; undefined = it is not kept. */
-  readonly facts?: MemberFacts | undefined;
 }
 
 interface Greeting {
@@ -241,12 +239,12 @@ export class SlotTable {
     if (datagram.origin === ORIGIN_KERNEL_ATTESTED) this.newcomers?.push(datagram.pid);
   }
 
-  /** The member of `slot` was looked at, and this is who it is. */
-  identified(slot: number, identified: Identified, nowNs: number): void {
+  /** The member of `slot` was looked at, and this is who it is; no `facts` = they are not kept. */
+  identified(slot: number, identified: Identified, nowNs: number, facts?: MemberFacts): void {
     const { slots } = this;
     this.assign(slot, identified.agent, identified.rule);
     slots.program[slot] = identified.program;
-    this.facts[slot] = identified.facts;
+    this.facts[slot] = facts;
     this.lanes.change(slot, identified);
     this.looks.looked(slot, nowNs);
   }

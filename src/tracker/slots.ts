@@ -273,6 +273,15 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
   }
 }
 
+/** Makes one list of the first `count` slots, in the order of their numbers; -1 = its ends. */
+export function linkInOrder(before: Int32Array, after: Int32Array, count: number): void {
+  for (let slot = 0; slot < count; slot++) {
+    before[slot] = slot - 1;
+    after[slot] = slot + 1;
+  }
+  after[count - 1] = -1;
+}
+
 type TextColumns = Pick<ReadonlyColumns<typeof SLOT_COLUMNS>, "flags" | "source" | "refused">;
 
 /**

@@ -55,6 +55,30 @@ export class UidShare {
     this.#count[row]! += 1;
   }
 
+  /** As `entered` of the first `count` slots, one after the other: most are of few uids. */
+  enteredFirst(count: number): void {
+    const { holder, newer, older, uid } = this.#slots;
+    let lastUid = Number.NaN;
+    let row = OTHERS;
+    let newest = this.#newest[row]!;
+    for (let slot = 0; slot < count; slot++) {
+      const ofSlot = uid[slot]!;
+      if (ofSlot !== lastUid) {
+        this.#newest[row] = newest;
+        row = this.#rowFor(ofSlot);
+        lastUid = ofSlot;
+        newest = this.#newest[row]!;
+      }
+      holder[slot] = row;
+      newer[slot] = END;
+      older[slot] = newest;
+      if (newest !== END) newer[newest] = slot;
+      newest = slot;
+      this.#count[row]! += 1;
+    }
+    this.#newest[row] = newest;
+  }
+
   /** `slot` is taken from its process. */
   left(slot: number): void {
     const { holder, newer, older } = this.#slots;

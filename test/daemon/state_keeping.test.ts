@@ -53,7 +53,7 @@ describe("StateKeeping", () => {
     before.parts.harness.beat(7, 1, 10, BEAT);
     await before.keeping!.close();
     const after = open(path);
-    expect(after.keeping!.found!.member.map(({ pid }) => pid)).toEqual([7]);
+    expect(Array.from(after.keeping!.found!.member, ({ pid }) => pid)).toEqual([7]);
     expect(after.keeping!.found!.moment).toMatchObject({ isFinal: true, version: "1.2.3" });
     await after.keeping!.close();
     expect([before.lines, after.lines]).toEqual([[], []]);
@@ -104,7 +104,7 @@ describe("StateKeeping", () => {
       ["state not kept", `cannot lock ${path}.lock: found it held by pid ${process.pid}`],
     ]);
     await second.keeping!.close();
-    expect(findState(path, UID)).toMatchObject({ kind: "state", state: { member: [] } });
+    expect(findState(path, UID)).toMatchObject({ kind: "state", state: { member: { length: 0 } } });
   });
 
   test("sets an unreadable file aside with one line, and keeps a new one", async () => {
@@ -267,7 +267,7 @@ describe("StateKeeping", () => {
       const written = Number(text.split("\n").at(-2));
       const found = findState(path, UID);
       if (found.kind !== "state") throw new Error(Bun.inspect(found));
-      const nonces = found.state.member.map(({ lastNonceLo }) => lastNonceLo);
+      const nonces = Array.from(found.state.member, ({ lastNonceLo }) => lastNonceLo);
       expect(Math.max(0, ...nonces)).toBeGreaterThanOrEqual(written);
     }
   });

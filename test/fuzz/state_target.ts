@@ -3,11 +3,10 @@
 // not whole is refused, what is read can be written again and restored, and nothing is thrown.
 import { continuationOf } from "../../src/snapshot/continuation.ts";
 import { decodeState } from "../../src/snapshot/decoder.ts";
-import { SECTION_HEAD_BYTES, TITLE_BYTES } from "../../src/snapshot/format.ts";
+import { checksumOf, SECTION_HEAD_BYTES, TITLE_BYTES } from "../../src/snapshot/format.ts";
 import type { State } from "../../src/snapshot/records.ts";
 import { restoreMembers } from "../../src/snapshot/restored_members.ts";
 import { restoreRest } from "../../src/snapshot/restored_rest.ts";
-import { crc32c } from "../../src/wire/crc32c.ts";
 import type { Random } from "../simulation/random.ts";
 import { EventLog } from "../../src/view/event_log.ts";
 import { StallNotes } from "../../src/view/stall_notes.ts";
@@ -17,6 +16,7 @@ import {
   EMPTY,
   EVENT_JSON,
   FULL,
+  memberRows,
   MOMENT,
   randomised,
 } from "../snapshot/states.ts";
@@ -67,7 +67,7 @@ export class StateTarget implements FuzzTarget {
     const continuation = continuationOf(state.moment, here, random.chance(0.5));
     count(this, continuation.otherBoot === "" ? "same boot" : "other boot");
     const options = { capacity: 3, hasEnded: () => random.chance(0.3) };
-    const { members } = restoreMembers(state.member, continuation, options);
+    const { members } = restoreMembers(memberRows(state.member), continuation, options);
     for (const { lastNs, firstNs } of members)
       if (!(lastNs <= nowNs && firstNs <= nowNs)) throw new Error("a beat that has not come yet");
     const { mute, pace, storm } = restoreRest(state, continuation, nowNs);
@@ -117,7 +117,7 @@ function reseal(bytes: Uint8Array): void {
   for (let at = TITLE_BYTES; at + SECTION_HEAD_BYTES <= bytes.length; ) {
     const end = at + SECTION_HEAD_BYTES + view.getUint32(at + 16, true);
     if (end > bytes.length) return;
-    view.setUint32(at, crc32c(bytes.subarray(at + 4, end)), true);
+    view.setUint32(at, checksumOf(bytes.subarray(at + 4, end)), true);
     at = end;
   }
 }

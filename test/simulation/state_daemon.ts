@@ -3,6 +3,7 @@
 // up.
 import { ExpectedAgents } from "../../src/agents/expected_agents.ts";
 import { decidedFromNs, missingRecords } from "../../src/daemon/restored_stalls.ts";
+import { nameRestored } from "../../src/daemon/restored_names.ts";
 import type { MemberRule } from "../../src/agents/rules.ts";
 import { restoreState } from "../../src/daemon/restored_state.ts";
 import { stateMark } from "../../src/daemon/state_mark.ts";
@@ -14,7 +15,7 @@ import { CutOffMembers } from "../../src/observer/cut_off.ts";
 import type { FiredEntry } from "../../src/recovery/fired_entry.ts";
 import type { FiredNotes } from "../../src/recovery/fired_notes.ts";
 import type { Here } from "../../src/snapshot/continuation.ts";
-import type { State } from "../../src/snapshot/records.ts";
+import type { ReadState } from "../../src/snapshot/decoder.ts";
 import { StateWriter } from "../../src/snapshot/state_writer.ts";
 import { ActsHarness } from "../daemon/acts_harness.ts";
 import { beatOf } from "../support/scripted_listener.ts";
@@ -142,7 +143,7 @@ export class StateDaemon extends ActsHarness {
    * were connected is no more.
    */
   restore(
-    state: State | undefined,
+    state: ReadState | undefined,
     isAnew: boolean,
   ): readonly { pid: number; generation: number }[] {
     const { observer, recovery, muting, processes, identification } = this;
@@ -167,36 +168,31 @@ export class StateDaemon extends ActsHarness {
     const { members, moment, otherBoot } = restored;
     const isSameBoot = otherBoot === "";
     this.#useJournal({ bootId: here.bootId, isSameBoot, moment }, nowNs);
-    for (const { slot, member } of members) {
-      const { program: mark, held, isStalled, ...identity } = member.record;
-      if (identity.comm !== "") identification.restore(slot, { ...identity, mark }, nowNs);
-      if (held === "" || !isStalled) continue;
-      const fromNs = decidedFromNs(
-        { thresholdNs: STATE_THRESHOLD_NS },
-        member.diedUnseen || member.record.hasEnded,
-        nowNs,
-      );
-      const stall = observer.silence.stalls.rowOf(slot, nowNs);
-      recovery.held.restore(stall, held === "told", fromNs);
+    nameRestored(members, identification, nowNs);
+    const dead: { pid: number; generation: number }[] = [];
+    const alive: number[] = [];
+    for (const [slot, { record, diedUnseen }] of [...members].entries()) {
+      const { held, isStalled, hasEnded, pid, generation } = record;
+      if (held !== "" && isStalled) {
+        const stall = observer.silence.stalls.rowOf(slot, nowNs);
+        const lastsNs = { thresholdNs: STATE_THRESHOLD_NS };
+        const fromNs = decidedFromNs(lastsNs, diedUnseen || hasEnded, nowNs);
+        recovery.held.restore(stall, held === "told", fromNs);
+      }
+      if (!diedUnseen) alive.push(slot);
+      else {
+        observer.tracker.table.end(slot);
+        dead.push({ pid, generation });
+      }
     }
-    const died = members.filter(({ member }) => member.diedUnseen);
-    for (const { slot } of died) observer.tracker.table.end(slot);
-    const alive = members.filter(({ member }) => !member.diedUnseen);
-    const slots = alive.map(({ slot }) => slot);
-    this.cutOff.begin(slots, new Set(isAnew ? [0] : []), nowNs);
-    const windowNsMax = slots.length > 0 ? STATE_THRESHOLD_NS : 0;
+    this.cutOff.begin(alive, new Set(isAnew ? [0] : []), nowNs);
+    const windowNsMax = alive.length > 0 ? STATE_THRESHOLD_NS : 0;
     if (restored.guard !== undefined)
       observer.silence.guarded!.restore(restored.guard, nowNs, windowNsMax);
     this.expected.restore(restored.missing);
     this.expected.restoreGraces(restored.graces, nowNs);
     observer.tracker.checkInvariants();
-    return died.map(
-      ({
-        member: {
-          record: { pid, generation },
-        },
-      }) => ({ pid, generation }),
-    );
+    return dead;
   }
 
   #useJournal(state: Parameters<FiredNotes["use"]>[1], nowNs: number): void {

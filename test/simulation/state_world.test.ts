@@ -1,9 +1,11 @@
 // Daemons that are killed at any step and begin again with what is left (spec 18): nothing is
 // forgotten but what changed in the last two seconds, and nothing is said or done twice.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { plainState } from "../../src/snapshot/decoder.ts";
 import type { State } from "../../src/snapshot/records.ts";
 import { Random } from "./random.ts";
 import type { StateDaemon } from "./state_daemon.ts";
+import { readOf } from "../snapshot/states.ts";
 import { StateWorld } from "./state_world.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
@@ -31,7 +33,11 @@ async function run(seed: number, breakIt?: (daemon: StateDaemon) => void): Promi
 function misreading(change: (state: State) => Partial<State>) {
   return (daemon: StateDaemon): void => {
     const restore = daemon.restore.bind(daemon);
-    daemon.restore = (state, isAnew) => restore(state && { ...state, ...change(state) }, isAnew);
+    daemon.restore = (read, isAnew) => {
+      if (read === undefined) return restore(read, isAnew);
+      const state = plainState(read);
+      return restore(readOf({ ...state, ...change(state) }), isAnew);
+    };
   };
 }
 

@@ -2,8 +2,7 @@
 // somebody mutes and forgets, and the daemon is killed at any step of its work and of its writing,
 // or shut down, or goes with its machine. The next one finds what was left: a whole file, a torn or
 // changed one, an old one, none, or one of another boot.
-import { decodeState } from "../../src/snapshot/decoder.ts";
-import type { State } from "../../src/snapshot/records.ts";
+import { type ReadState, readState } from "../../src/snapshot/decoder.ts";
 import type { FiredEntry } from "../../src/recovery/fired_entry.ts";
 import { DANA } from "../daemon/acts_harness.ts";
 import { SimulationFailure } from "./failure.ts";
@@ -326,9 +325,9 @@ export class StateWorld {
   }
 
   /** A file that is whole is believed, and one that is not never is. */
-  #read(expected: Written | undefined): State | undefined {
+  #read(expected: Written | undefined): ReadState | undefined {
     const bytes = this.#disk.files.get(STATE_PATH);
-    const decoded = bytes === undefined ? undefined : decodeState(bytes);
+    const decoded = bytes === undefined ? undefined : readState(bytes);
     const isBelieved = decoded?.ok === true;
     if (isBelieved !== (expected !== undefined))
       throw new SimulationFailure("promise: what is whole is believed", !isBelieved, isBelieved);

@@ -65,7 +65,7 @@ function foundAt(path: string): number {
   const found = findState(path, UID);
   if (found.kind !== "state") throw new Error(`found ${Bun.inspect(found)}`);
   expect(found.state.member).toHaveLength(MEMBERS);
-  return found.state.member[0]!.generation;
+  return found.state.member.record(0).generation;
 }
 
 describe("a writing that is cut off at any step", () => {

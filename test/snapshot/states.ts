@@ -1,7 +1,9 @@
 // States for tests: plain ones, and random ones with every edge that a field has.
 import { HELD_WORDS } from "../../src/events/held_words.ts";
 import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
+import { type ReadState, readState } from "../../src/snapshot/decoder.ts";
 import { StateEncoder } from "../../src/snapshot/encoder.ts";
+import type { MemberRows } from "../../src/snapshot/member_rows.ts";
 import {
   type MemberRecord,
   type Moment,
@@ -23,53 +25,54 @@ export const MOMENT: Moment = {
   isFinal: false,
 };
 
+/** In the order of its fields. */
 export const MEMBER: MemberRecord = {
-  pid: 4711,
-  key: 4711,
-  origin: 0,
   generation: 5_000,
   namespaceInode: 4_026_531_836,
-  innerPid: 0,
   uid: 1000,
   gid: 1000,
-  isProven: true,
-  isFirstBeat: false,
-  isStalled: false,
-  hasEnded: false,
-  agent: "worker",
-  rule: "worker",
-  listener: "local",
-  hasSource: false,
-  hasAddress: false,
-  source: [],
   firstNs: 10e9,
   lastNs: 89e9,
-  status: 0,
-  payload: 7,
   beats: 80,
-  askedNs: 2e9,
-  hasRegularNonce: true,
+  askedNs: 0,
+  stalledNs: Number.NaN,
+  pid: 4711,
+  key: 4711,
+  innerPid: 0,
+  payload: 7,
   lastNonceHi: 0,
   lastNonceLo: 80,
   observedNonceHi: 0,
   observedNonceLo: 80,
-  hasTerminalTimestamp: false,
   terminalTimestampHi: 0,
   terminalTimestampLo: 0,
   timestampHi: 0,
   timestampLo: 123,
+  program: 77,
+  origin: 0,
+  status: 0,
+  isProven: true,
+  isFirstBeat: false,
+  isStalled: false,
+  hasEnded: false,
+  hasRegularNonce: true,
+  hasTerminalTimestamp: false,
+  verdict: "",
+  held: "",
+  isRecovering: false,
+  hasSource: false,
+  hasAddress: false,
+  source: [],
+  agent: "worker",
+  rule: "worker",
+  listener: "local",
   user: "app",
   comm: "python3",
   exe: "/usr/bin/python3",
   script: "worker.py",
-  program: 77,
   unit: "worker@3.service",
   unitUser: "",
   container: "",
-  verdict: "",
-  stalledNs: Number.NaN,
-  held: "",
-  isRecovering: false,
 };
 
 export const EMPTY: State = {
@@ -154,6 +157,18 @@ export function sectionsOf(state: State): Uint8Array[] {
 
 export function bytesOf(state: State): Uint8Array {
   return Buffer.concat(sectionsOf(state));
+}
+
+/** Members as they come out of a state file. */
+export function memberRows(member: readonly MemberRecord[]): MemberRows {
+  return readOf({ ...EMPTY, member }).member;
+}
+
+/** What a daemon reads of a file that says `state`. */
+export function readOf(state: State): ReadState {
+  const read = readState(bytesOf(state));
+  if (!read.ok) throw new Error(read.found);
+  return read.state;
 }
 
 const NUMBERS = [0, 1, 2, 0x7fff_ffff, 0xffff_ffff];

@@ -2,6 +2,7 @@
 // known of each of them: from outside, and from the state file that every kill leaves. At the end
 // what the daemons said and did is judged by that (spec 18).
 import { existsSync, readFileSync } from "node:fs";
+import { plainState } from "../../src/snapshot/decoder.ts";
 import { findState } from "../../src/snapshot/found_state.ts";
 import type { State } from "../../src/snapshot/records.ts";
 import { Xorshift32 } from "../reference/xorshift.ts";
@@ -119,7 +120,7 @@ export class StateChurn implements AsyncDisposable {
     const found = findState(this.#directory.at("state"), process.geteuid!());
     if (found.kind === "unreadable" || found.kind === "refused")
       throw new Error(`the state cannot be read after a kill: ${Bun.inspect(found)}`);
-    life.left = found.kind === "state" ? found.state : undefined;
+    life.left = found.kind === "state" ? plainState(found.state) : undefined;
     this.#told.push(...this.#toldBy(daemon));
   }
 

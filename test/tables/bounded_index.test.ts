@@ -33,6 +33,14 @@ describe("hashU32()", () => {
 });
 
 describe("BoundedIndex", () => {
+  test("keeps the slot of a key that is there from a key that must be new", () => {
+    const index = new BoundedIndex(4);
+    expect([index.insertNew(7, 1), index.insertNew(7, 2), index.insertNew(8, 3)]).toEqual([
+      ...[true, false, true],
+    ]);
+    expect([index.get(7), index.get(8), index.occupied]).toEqual([1, 3, 2]);
+  });
+
   test("has twice its capacity in buckets up to 4096 and four times above", () => {
     const capacities = [0, 1, 2, 3, 4, 256, 4_096, 4_097, 8_192, 1_048_576];
     expect(capacities.map((capacity) => new BoundedIndex(capacity).bucketCount)).toEqual([

@@ -3,6 +3,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { IS_LINUX } from "../../../ffi/constants.ts";
+import { plainState } from "../../../src/snapshot/decoder.ts";
 import { findState } from "../../../src/snapshot/found_state.ts";
 import type { State } from "../../../src/snapshot/records.ts";
 import type { ExplainView } from "../../../src/view/explain_view.ts";
@@ -38,7 +39,7 @@ const KEY = "5a".repeat(32);
 
 function stateOf(daemon: DaemonProcess): State | undefined {
   const found = findState(daemon.path("varta.sock.state"), process.geteuid!());
-  return found.kind === "state" ? found.state : undefined;
+  return found.kind === "state" ? plainState(found.state) : undefined;
 }
 
 describe.concurrent.skipIf(!IS_LINUX)("a daemon after one that was killed", () => {

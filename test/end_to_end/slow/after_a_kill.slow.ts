@@ -4,6 +4,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { IS_LINUX } from "../../../ffi/constants.ts";
+import { plainState } from "../../../src/snapshot/decoder.ts";
 import { findState } from "../../../src/snapshot/found_state.ts";
 import type { State } from "../../../src/snapshot/records.ts";
 import { runCommand } from "../../support/command.ts";
@@ -38,7 +39,7 @@ threshold = "400ms"
 
 function stateOf(daemon: DaemonProcess): State | undefined {
   const found = findState(daemon.path("varta.sock.state"), process.geteuid!());
-  return found.kind === "state" ? found.state : undefined;
+  return found.kind === "state" ? plainState(found.state) : undefined;
 }
 
 function recovered(directory: TemporaryDirectory): number[] {
