@@ -2,15 +2,14 @@
 // open files, /proc, and the parts that hear of an end.
 import { endedAs } from "../events/member_end.ts";
 import { existsSync } from "node:fs";
-import { ESRCH } from "../../ffi/constants.ts";
 import { descriptorLimit } from "../../ffi/limits.ts";
-import { kernelTellsWaitStatus, pidfdOpen } from "../../ffi/pidfd.ts";
-import { closeFd } from "../../ffi/pipe.ts";
+import { kernelTellsWaitStatus } from "../../ffi/pidfd.ts";
 import { END_POLICY_DEFAULT, type EndPolicy } from "../agents/ends.ts";
 import type { ShowCounters } from "../base/counters.ts";
 import type { Config } from "../config/config.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Observer } from "../observer/observer.ts";
+import { isGone } from "../processes/is_gone.ts";
 import { EndWatch } from "../processes/end_watch.ts";
 import { nowGeneration } from "../processes/generation.ts";
 import type { ProcReader } from "../processes/proc_reader.ts";
@@ -124,12 +123,4 @@ function makeUnitEnds(watch: EndWatch, log: Log) {
   });
   const unitEnds = new UnitEnds({ questions, nowGeneration, monotonicNs });
   return { unitEnds, questions };
-}
-
-/** The kernel answers also where /proc hides the processes of others. */
-function isGone(pid: number): boolean {
-  const pidfd = pidfdOpen(pid);
-  if (pidfd < 0) return pidfd === -ESRCH;
-  closeFd(pidfd);
-  return false;
 }

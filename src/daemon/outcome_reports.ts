@@ -18,6 +18,7 @@ import type {
   UsedBudget,
 } from "../events/outcome.ts";
 import type { DecisionReason, RecoveryResult } from "../events/outcome_words.ts";
+import type { Stall } from "../events/stall.ts";
 import type { StepPlace } from "../events/step_kind.ts";
 import { memberFields } from "./agent_fields.ts";
 import type { LineWindow } from "./line_window.ts";
@@ -65,6 +66,15 @@ const REMEDIES: Readonly<Record<DecisionReason, string | undefined>> = {
   backing_off: "recovery.retry (with verify_within and budget) decides again after the pause",
 };
 
+/** Of these the remedy is for a process that lives; where none has the pid, this is what is so. */
+const LIVING_ONLY: readonly DecisionReason[] = [
+  "cross_namespace_agent",
+  "process_unreadable",
+  "unproven_sender",
+];
+const ENDED =
+  "the process has ended, and which one it was cannot be looked up any more: only a step that needs no pid could run";
+
 /** Refusals that other lines report, or that a person wants no line about. */
 const SILENT_REASONS: readonly DecisionReason[] = [
   "debounced",
@@ -98,6 +108,8 @@ interface OutcomeReportsOptions {
   /** The name of the agent of a number; "" = it has none. */
   readonly agentName: (number: number) => string;
   readonly wallMs: () => number;
+  /** No process has the pid any more; undefined = that is not looked at. */
+  readonly isGone?: ((pid: number) => boolean) | undefined;
 }
 
 export class OutcomeReports {
@@ -246,13 +258,18 @@ export class OutcomeReports {
     const fields: LogFields = {
       ...this.#member(outcome),
       ...(isGivenUp ? this.#usedFields(used, outcome.observerNs) : { reason, cause }),
-      hint: isDenied ? `${REMEDIES[reason]} ${listener}` : REMEDIES[reason],
+      hint: isDenied ? `${REMEDIES[reason]} ${listener}` : this.#remedyOf(reason, stall),
       ...dryRunField(outcome.dryRun),
     };
     if (reason === "skipped_agent_resumed") log.info("recovery skipped", fields);
     else if (isGivenUp) log.error("gave up", fields);
     else if (reason === "stale_child_kill_failed") log.error("recovery refused", fields);
     else log.limited("recovery_refused", "warn", "recovery refused", fields);
+  }
+
+  #remedyOf(reason: DecisionReason, { pid }: Stall): string | undefined {
+    const isOfLiving = LIVING_ONLY.includes(reason);
+    return isOfLiving && this.#options.isGone?.(pid) === true ? ENDED : REMEDIES[reason];
   }
 
   /** How many recoveries there were in which time, and from when on there may be another one. */

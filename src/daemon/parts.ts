@@ -12,6 +12,7 @@ import { shortestThresholdNs } from "../config/shortest_threshold.ts";
 import type { Act } from "../events/act.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { SpareDescriptors } from "../processes/spare_descriptors.ts";
+import { isGone } from "../processes/is_gone.ts";
 import { ProcReader } from "../processes/proc_reader.ts";
 import { RubbishWatch } from "../listener/rubbish_watch.ts";
 import type { AgentRows } from "../metrics/agent_rows.ts";
@@ -207,6 +208,8 @@ export function makeParts(options: PartsOptions): Parts {
     nowNs: () => clock.lastNs,
     wallMs: Date.now,
     isMuted: (member) => muting.isMuted(member),
+    // Started by options alone the lines stay as they were.
+    isGone: config.optionsAlone ? undefined : isGone,
     mayBeCutOff: (stall) => cutOff?.mayBe(stall) === true,
     namespaceConflict: config.observer.strictNamespace ? options.strictViolation : () => {},
   });
@@ -314,6 +317,7 @@ export function makeParts(options: PartsOptions): Parts {
     listeners: observer.listeners,
     trackerCapacity: () => observer.tracker.capacity,
     innermostPid: (pid) => processes.innermostPid(pid),
+    isGone: config.optionsAlone ? undefined : isGone,
   });
   const { recordAct } = options;
   const askers = makeAskerParts({

@@ -23,6 +23,8 @@ interface RefusalReportsOptions {
   readonly trackerCapacity: () => number;
   /** Pid of a process in its own namespace; NaN = unknown. */
   readonly innermostPid: (pid: number) => number;
+  /** No process has the pid any more; undefined = that is not looked at. */
+  readonly isGone?: ((pid: number) => boolean) | undefined;
 }
 
 const LINE_NS_MIN = 60 * NS_PER_S;
@@ -145,7 +147,7 @@ export class RefusalReports implements Deadline {
   }
 
   #example(at: number, { kind, containers = false }: Listener): RefusedExample {
-    const { refusals, trackerCapacity, innermostPid } = this.#options;
+    const { refusals, trackerCapacity, innermostPid, isGone } = this.#options;
     const peerPid = refusals.peerPid[at]!;
     const framePid = refusals.framePid[at]!;
     const isOther = peerPid !== 0 && framePid !== 0 && peerPid !== framePid;
@@ -156,6 +158,7 @@ export class RefusalReports implements Deadline {
       peerPid,
       peerUid: refusals.peerUid[at]!,
       detail: refusals.detail[at]!,
+      hasEnded: peerPid !== 0 && isGone?.(peerPid) === true,
       innermostPid: isOther ? innermostPid(peerPid) : Number.NaN,
       trackerCapacity: trackerCapacity(),
     };

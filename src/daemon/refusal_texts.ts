@@ -17,6 +17,8 @@ export interface RefusedExample {
   readonly peerUid: number;
   /** Namespace of the sender, or origin of the slot; NaN = none. */
   readonly detail: number;
+  /** No process has the pid of the sender any more. */
+  readonly hasEnded: boolean;
   /** Pid of the sender in its own namespace; NaN = unknown. */
   readonly innermostPid: number;
   readonly trackerCapacity: number;
@@ -121,13 +123,17 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
     hint: "two agents claim one pid, or one uses two listeners: give each its own",
   },
   namespace_conflict: {
-    cause: ({ framePid, detail }) =>
+    cause: ({ framePid, detail, hasEnded }) =>
+      !Number.isNaN(detail)
+        ? `pid ${framePid} beats from two pid namespaces`
+        : hasEnded
+          ? `pid ${framePid} has ended: its beat was read too late to tell its pid namespace`
+          : `the pid namespace of pid ${framePid}, which was known, cannot be read any more`,
+    hint: ({ detail, hasEnded }) =>
       Number.isNaN(detail)
-        ? `the pid namespace of pid ${framePid}, which was known, cannot be read any more`
-        : `pid ${framePid} beats from two pid namespaces`,
-    hint: ({ detail }) =>
-      Number.isNaN(detail)
-        ? "so it is with a process that ended right after this beat; if it lives, /proc hides it"
+        ? hasEnded
+          ? "none is needed: what a process sends right before its end may be read after it"
+          : "so it is with a process that ended right after this beat; if it lives, /proc hides it"
         : `two agents have one number in different namespaces: ${CONTAINER}`,
   },
   capacity: {

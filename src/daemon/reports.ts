@@ -58,6 +58,8 @@ interface ReportsOptions {
   /** Its lines are for debugging; undefined = nobody is muted. */
   readonly isMuted?: (member: Mutable) => boolean;
   /** It may be silent because the daemon made its sockets anew; undefined = nobody is. */
+  /** No process has the pid any more; undefined = that is not looked at. */
+  readonly isGone?: ((pid: number) => boolean) | undefined;
   readonly mayBeCutOff?: (stall: Stall) => boolean;
   /** Says why nobody could be heard; undefined = nobody asks. */
   readonly pauseCause?: PauseCause | undefined;

@@ -7,7 +7,8 @@ import { REASONS } from "../../src/events/outcome_words.ts";
 import { stallOf } from "../recovery/harness.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
 
-function reporting(level: "debug" | "info") {
+/** `gone`: pids that no process has. */
+function reporting(level: "debug" | "info", gone: readonly number[] = []) {
   const lines: string[] = [];
   const log = new Log({
     ...{ level, format: "logfmt", journal: false, sessionId: "" },
@@ -21,6 +22,7 @@ function reporting(level: "debug" | "info") {
     listenerNames: ["main", "edge"],
     agentName: (number) => (number === 9 ? "worker@3" : ""),
     wallMs: () => Date.UTC(2026, 10, 28, 2, 20, 1),
+    isGone: (pid) => gone.includes(pid),
   });
   return { reports, lines };
 }
@@ -116,6 +118,21 @@ describe("a refusal", () => {
         'hint="accept_recovery = true in [[listener]] edge"',
     ]);
   });
+
+  test.each(["cross_namespace_agent", "process_unreadable", "unproven_sender"] as const)(
+    "for %s asks for no right if no process has the pid any more",
+    (reason) => {
+      const refused = { ...outcomeOf("refused", { reason, stall: stallOf() }), recoveryId: 0 };
+      const lineOf = (gone: readonly number[]): string => {
+        const { reports, lines } = reporting("info", gone);
+        reports.outcome(refused);
+        return lines[0]!;
+      };
+      expect(lineOf([4_242])).toContain('hint="the process has ended, and which one it was');
+      expect(lineOf([4_242])).not.toContain("CAP_SYS_PTRACE");
+      expect(lineOf([])).not.toContain("has ended");
+    },
+  );
 
   test("of a step is one of its recovery, and for debugging", () => {
     const { reports, lines } = reporting("debug");

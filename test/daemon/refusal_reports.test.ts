@@ -27,6 +27,8 @@ class ReportsHarness {
   nowNs = 5 * NS_PER_S;
   /** Kernel pid to the pid that the process has in its own namespace. */
   readonly innermost = new Map<number, number>();
+  /** Pids that no process has. */
+  readonly gone = new Set<number>();
 
   constructor(listenerCount = 1) {
     const log = new Log({
@@ -47,6 +49,7 @@ class ReportsHarness {
       ),
       trackerCapacity: () => CAPACITY,
       innermostPid: (pid) => this.innermost.get(pid) ?? Number.NaN,
+      isGone: (pid) => this.gone.has(pid),
     });
   }
 
@@ -168,8 +171,9 @@ describe("a frame pid that is not the kernel's", () => {
 });
 
 describe("a namespace conflict", () => {
-  const refuse = (inode: number): string => {
+  const refuse = (inode: number, hasEnded = false): string => {
     const harness = new ReportsHarness();
+    if (hasEnded) harness.gone.add(77);
     return harness.refuse(REJECT_NAMESPACE_CONFLICT, 1, 77, 77, 0, inode).turn()[0]!;
   };
 
@@ -182,6 +186,14 @@ describe("a namespace conflict", () => {
     expect(line).toContain("the pid namespace of pid 77, which was known, cannot be read any more");
     expect(line).toContain("a process that ended right after this beat");
     expect(line).not.toContain("two");
+  });
+
+  test("is a beat that was read too late, if no process has the pid any more", () => {
+    const line = refuse(Number.NaN, true);
+    expect(line).toContain(
+      "pid 77 has ended: its beat was read too late to tell its pid namespace",
+    );
+    expect(line).not.toContain("/proc");
   });
 });
 
@@ -199,6 +211,7 @@ describe("every refusal", () => {
           peerPid: 4_711,
           peerUid: 1_000,
           detail: 0,
+          hasEnded: false,
           innermostPid: 2,
           trackerCapacity: CAPACITY,
         };
