@@ -52,8 +52,11 @@ typedef enum varta_outcome {
   VARTA_BUSY = 4,          /* dropped: inside another beat, as in a signal handler */
   VARTA_FAILED = 5,        /* the system refused: client->error has its errno */
   VARTA_BAD_STATUS = 6,    /* failed: fix the program */
-  VARTA_BAD_PATH = 7       /* failed: a socket path has 1 to 107 bytes */
+  VARTA_BAD_PATH = 7,      /* failed: a socket path has 1 to 107 bytes */
+  VARTA_BAD_NAME = 8       /* of varta_call(): beats go on without a hello */
 } varta_outcome;
+
+#define VARTA_OUTCOMES 9
 
 enum varta_door { VARTA_DATAGRAM = 0, VARTA_STREAM = 1 };
 
@@ -65,6 +68,9 @@ typedef struct varta_client {
   uint64_t connects;
   /* errno of the last VARTA_FAILED. */
   int error;
+  /* Of the last beat, also of a fake. */
+  int status;
+  uint32_t payload;
   /* The rest is the client's own. */
   int door;
   int is_open;
@@ -79,15 +85,35 @@ typedef struct varta_client {
   uint64_t retry_at_ns;
   uint32_t jitter;
   /* What a stream took only in part: it goes ahead of the next frame. */
-  uint8_t rest[32];
+  uint8_t rest[64];
   size_t rest_bytes;
+  /* The process that opened it: it alone says bye. */
+  int maker;
+  /* A hello is said with the next beat, if there is one to say. */
+  int is_fake;
+  void (*log)(const char *line);
+  /* Of each outcome, when it was last told. */
+  uint64_t told_ns[VARTA_OUTCOMES];
+  /* Of varta_beat_every(). */
+  uint64_t next_beat_ns;
+  int has_greeting;
+  int owes_hello;
+  uint32_t interval_ms;
+  char name[40];
   struct sockaddr_un address;
 } varta_client;
 
 #define VARTA_FRAME_BYTES 32
+/* A hello or a bye (docs/spec/01-wire.md section 9). */
+#define VARTA_CONTROL_BYTES 64
+#define VARTA_NAME_BYTES_MAX 40
+#define VARTA_HELLO 1
+#define VARTA_BYE 2
 #define VARTA_NONCE_TERMINAL UINT64_MAX
 /* Least time between two attempts to connect; up to half as much again is added. */
 #define VARTA_RECONNECT_NS 100000000u
+/* A cause is told when it begins, and once a minute at most. */
+#define VARTA_LOG_AGAIN_NS 60000000000u
 /* Another thread holds the client for a few microseconds. One that was taken off its core in the
    middle of a beat is not waited for. */
 #define VARTA_YIELDS_MAX 1000
@@ -117,6 +143,23 @@ static inline void varta_encode(uint8_t frame[VARTA_FRAME_BYTES], uint8_t status
   varta_put(frame + 16, nonce, 8);
   varta_put(frame + 24, payload, 4);
   varta_put(frame + 28, varta_crc32c(frame, 28), 4);
+}
+
+/* `name` is padded with NUL, and NULL of a bye. */
+static inline void varta_encode_control(uint8_t control[VARTA_CONTROL_BYTES], uint8_t kind,
+                                        uint32_t pid, uint64_t nonce, uint32_t interval_ms,
+                                        const char *name) {
+  memset(control, 0, VARTA_CONTROL_BYTES);
+  control[0] = 0x56;
+  control[1] = 0x43;
+  control[2] = 1;
+  control[3] = kind;
+  varta_put(control + 4, pid, 4);
+  varta_put(control + 8, nonce, 8);
+  varta_put(control + 16, interval_ms, 4);
+  for (int at = 0; name != NULL && at < VARTA_NAME_BYTES_MAX && name[at] != 0; at++)
+    control[20 + at] = (uint8_t)name[at];
+  varta_put(control + 60, varta_crc32c(control, 60), 4);
 }
 
 static inline uint64_t varta_now_ns(void) {
@@ -171,11 +214,12 @@ static inline int varta_connect(varta_client *client, uint64_t now_ns) {
     return 0;
   }
   client->connects++;
+  client->owes_hello = client->has_greeting;
   return 1;
 }
 
-/* 1 = the frame was taken (or its rest is kept), 0 = errno says why not. */
-static inline int varta_write(varta_client *client, const uint8_t *frame) {
+/* 1 = the bytes were taken (or their rest is kept), 0 = errno says why not. */
+static inline int varta_write(varta_client *client, const uint8_t *bytes, size_t count) {
   if (client->rest_bytes > 0) {
     ssize_t sent = send(client->fd, client->rest, client->rest_bytes, MSG_NOSIGNAL);
     if (sent < 0) return 0;
@@ -186,24 +230,40 @@ static inline int varta_write(varta_client *client, const uint8_t *frame) {
       return 0;
     }
   }
-  ssize_t sent = send(client->fd, frame, VARTA_FRAME_BYTES, MSG_NOSIGNAL);
+  ssize_t sent = send(client->fd, bytes, count, MSG_NOSIGNAL);
   if (sent < 0) return 0;
-  client->rest_bytes = VARTA_FRAME_BYTES - (size_t)sent;
-  memcpy(client->rest, frame + sent, client->rest_bytes);
+  client->rest_bytes = count - (size_t)sent;
+  memcpy(client->rest, bytes + sent, client->rest_bytes);
   return 1;
+}
+
+/* All-ones marks a crash beat: after 2^64-2 comes 0. */
+static inline void varta_advance(varta_client *client) {
+  client->nonce = client->nonce == VARTA_NONCE_TERMINAL - 1 ? 0 : client->nonce + 1;
+}
+
+/* A hello that is not taken is said again with the next beat. */
+static inline void varta_greet(varta_client *client) {
+  uint8_t control[VARTA_CONTROL_BYTES];
+  if (!client->owes_hello || client->fd < 0) return;
+  varta_encode_control(control, VARTA_HELLO, (uint32_t)client->pid, client->nonce,
+                       client->interval_ms, client->name);
+  if (!varta_write(client, control, sizeof control)) return;
+  client->owes_hello = 0;
+  varta_advance(client);
 }
 
 static inline varta_outcome varta_send(varta_client *client, const uint8_t *frame,
                                        uint64_t now_ns) {
-  if (client->fd < 0 && !varta_connect(client, now_ns)) return client->unconnected;
-  if (varta_write(client, frame)) return VARTA_SENT;
+  if (varta_write(client, frame, VARTA_FRAME_BYTES)) return VARTA_SENT;
   varta_outcome outcome = varta_outcome_of(client, errno);
   if (outcome == VARTA_QUEUE_FULL) return outcome;
   /* The observer is gone, perhaps because it was restarted: one new socket, one new attempt. */
   varta_disconnect(client);
   client->unconnected = outcome;
   if (!varta_connect(client, now_ns)) return client->unconnected;
-  return varta_write(client, frame) ? VARTA_SENT : varta_outcome_of(client, errno);
+  return varta_write(client, frame, VARTA_FRAME_BYTES) ? VARTA_SENT
+                                                       : varta_outcome_of(client, errno);
 }
 
 /* A forked child has a socket and nonces of its own: what it wrote into the socket of its parent
@@ -232,6 +292,18 @@ static inline void varta_release(varta_client *client) {
   __atomic_store_n(&client->holder, 0, __ATOMIC_RELEASE);
 }
 
+static inline const char *varta_text(varta_outcome outcome);
+
+/* Of two threads that meet the same cause at once both may tell it. */
+static inline void varta_tell(varta_client *client, varta_outcome outcome) {
+  if (client->log == NULL || outcome == VARTA_SENT || outcome == VARTA_BUSY) return;
+  uint64_t now_ns = varta_now_ns();
+  uint64_t told_ns = __atomic_load_n(&client->told_ns[outcome], __ATOMIC_RELAXED);
+  if (told_ns != 0 && now_ns - told_ns < VARTA_LOG_AGAIN_NS) return;
+  __atomic_store_n(&client->told_ns[outcome], now_ns, __ATOMIC_RELAXED);
+  client->log(varta_text(outcome));
+}
+
 static inline varta_outcome varta_count(varta_client *client, varta_outcome outcome) {
   uint64_t *counter = outcome == VARTA_SENT     ? &client->sent
                       : outcome >= VARTA_FAILED ? &client->failed
@@ -248,6 +320,7 @@ static inline varta_outcome varta_open_door(varta_client *client, enum varta_doo
   client->door = door;
   client->nonce = 1;
   client->unconnected = VARTA_NO_OBSERVER;
+  client->maker = (int)getpid();
   client->address.sun_family = AF_UNIX;
   size_t path_bytes = path == NULL ? 0 : strlen(path);
   client->is_open = 1;
@@ -281,29 +354,93 @@ static inline varta_outcome varta_open(varta_client *client, const char *path) {
   return varta_open_door(client, VARTA_DATAGRAM, fits ? made : "");
 }
 
+/*
+ * After varta_open(): what this process wants to be called, which is honoured where its rule says
+ * `announce` (NULL = nothing), and how often it beats, three times which is the threshold it asks
+ * for (0 = nothing). It is said with the next beat, and again on a new connection.
+ */
+static inline varta_outcome varta_call(varta_client *client, const char *name,
+                                       uint32_t interval_ms) {
+  size_t count = name == NULL ? 0 : strlen(name);
+  size_t digits = 0;
+  if (name != NULL && (count == 0 || count > VARTA_NAME_BYTES_MAX || strcmp(name, "other") == 0))
+    return VARTA_BAD_NAME;
+  for (size_t at = 0; at < count; at++) {
+    char letter = name[at];
+    int is_letter = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
+    int is_digit = letter >= '0' && letter <= '9';
+    if (!is_letter && !is_digit && strchr("_.@:-", letter) == NULL) return VARTA_BAD_NAME;
+    digits += (size_t)is_digit;
+  }
+  if (count > 0 && digits == count) return VARTA_BAD_NAME;
+  memset(client->name, 0, sizeof client->name);
+  if (count > 0) memcpy(client->name, name, count);
+  client->interval_ms = interval_ms;
+  client->has_greeting = 1;
+  client->owes_hello = 1;
+  return VARTA_SENT;
+}
+
+static inline varta_outcome varta_beat_held(varta_client *client, int status, uint32_t payload,
+                                            int pid) {
+  uint8_t frame[VARTA_FRAME_BYTES];
+  if (!client->is_open) return VARTA_CLOSED;
+  client->status = status;
+  client->payload = payload;
+  if (client->is_fake) return VARTA_SENT;
+  if (client->address.sun_path[0] == 0) return VARTA_BAD_PATH;
+  varta_enter(client, pid);
+  uint64_t now_ns = varta_now_ns();
+  if (now_ns > client->timestamp) client->timestamp = now_ns;
+  if (client->fd < 0 && !varta_connect(client, now_ns)) return client->unconnected;
+  varta_greet(client);
+  varta_encode(frame, (uint8_t)status, (uint32_t)pid, client->timestamp, client->nonce, payload);
+  varta_outcome outcome = varta_send(client, frame, now_ns);
+  if (outcome == VARTA_SENT) varta_advance(client);
+  return outcome;
+}
+
 /* Sends one beat and returns at once with what became of it. */
 static inline varta_outcome varta_beat(varta_client *client, int status, uint32_t payload) {
-  if (status < VARTA_OK || status > VARTA_CRITICAL) return varta_count(client, VARTA_BAD_STATUS);
-  int pid = (int)getpid();
+  varta_outcome outcome = VARTA_BAD_STATUS;
   int host_errno = errno;
-  if (!varta_hold(client, pid)) return varta_count(client, VARTA_BUSY);
-  varta_outcome outcome = VARTA_CLOSED;
-  if (client->is_open && client->address.sun_path[0] == 0) {
-    outcome = VARTA_BAD_PATH;
-  } else if (client->is_open) {
-    varta_enter(client, pid);
-    uint64_t now_ns = varta_now_ns();
-    if (now_ns > client->timestamp) client->timestamp = now_ns;
-    uint8_t frame[VARTA_FRAME_BYTES];
-    varta_encode(frame, (uint8_t)status, (uint32_t)pid, client->timestamp, client->nonce, payload);
-    outcome = varta_send(client, frame, now_ns);
-    /* All-ones marks a crash beat: after 2^64-2 comes 0. */
-    if (outcome == VARTA_SENT)
-      client->nonce = client->nonce == VARTA_NONCE_TERMINAL - 1 ? 0 : client->nonce + 1;
+  if (status >= VARTA_OK && status <= VARTA_CRITICAL) {
+    int pid = (int)getpid();
+    outcome = VARTA_BUSY;
+    if (varta_hold(client, pid)) {
+      outcome = varta_beat_held(client, status, payload, pid);
+      varta_release(client);
+    }
   }
-  varta_release(client);
+  varta_count(client, outcome);
+  varta_tell(client, outcome);
   errno = host_errno;
-  return varta_count(client, outcome);
+  return outcome;
+}
+
+/*
+ * For a loop that turns more often: at most one beat in `interval_ms`, with the status that
+ * `is_alive(context)` says; negative = not known to be alive, no beat. NULL shows only that the loop
+ * turns. VARTA_SENT also where it is not time yet.
+ */
+static inline varta_outcome varta_beat_every(varta_client *client, uint32_t interval_ms,
+                                             int (*is_alive)(void *context), void *context) {
+  uint64_t now_ns = varta_now_ns();
+  if (now_ns < client->next_beat_ns) return VARTA_SENT;
+  client->next_beat_ns = now_ns + (uint64_t)interval_ms * 1000000u;
+  int status = is_alive == NULL ? VARTA_OK : is_alive(context);
+  return status < 0 ? VARTA_SENT : varta_beat(client, status, 0);
+}
+
+/* `write` gets one line for a cause, once a minute at most, on the thread that beats. */
+static inline void varta_log_to(varta_client *client, void (*write)(const char *line)) {
+  client->log = write;
+}
+
+/* For unit tests: beats are sent nowhere; client->sent, status and payload tell of them. */
+static inline void varta_open_fake(varta_client *client) {
+  varta_open_door(client, VARTA_DATAGRAM, NULL);
+  client->is_fake = 1;
 }
 
 /*
@@ -313,6 +450,7 @@ static inline varta_outcome varta_beat(varta_client *client, int status, uint32_
  */
 static inline varta_outcome varta_crash_beat(varta_client *client, uint32_t payload) {
   if (!client->is_open) return varta_count(client, VARTA_CLOSED);
+  if (client->is_fake) return varta_count(client, VARTA_SENT);
   if (client->address.sun_path[0] == 0) return varta_count(client, VARTA_BAD_PATH);
   int host_errno = errno;
   int pid = (int)getpid();
@@ -336,9 +474,19 @@ static inline varta_outcome varta_crash_beat(varta_client *client, uint32_t payl
   return varta_count(client, outcome);
 }
 
-/* Closes the socket. Later beats are VARTA_CLOSED. */
+/*
+ * Says bye and closes the socket. Later beats are VARTA_CLOSED. After a bye this process owes no
+ * beats, and its end is a clean one: call it where the work is done, and not where it failed. A
+ * forked child says none for its parent.
+ */
 static inline void varta_close(varta_client *client) {
-  int is_held = varta_hold(client, (int)getpid());
+  int pid = (int)getpid();
+  int is_held = varta_hold(client, pid);
+  uint8_t control[VARTA_CONTROL_BYTES];
+  if (client->fd >= 0 && client->sent > 0 && client->pid == pid && client->maker == pid) {
+    varta_encode_control(control, VARTA_BYE, (uint32_t)pid, client->nonce, 0, NULL);
+    varta_write(client, control, sizeof control);
+  }
   client->is_open = 0;
   varta_disconnect(client);
   if (is_held) varta_release(client);
@@ -361,6 +509,9 @@ static inline const char *varta_text(varta_outcome outcome) {
       return "cannot send beat: status must be VARTA_OK, VARTA_DEGRADED or VARTA_CRITICAL";
     case VARTA_BAD_PATH:
       return "cannot send beat: a socket path must have 1..107 bytes";
+    case VARTA_BAD_NAME:
+      return "Cannot say hello: a name must have 1..40 letters, digits, _ . @ : or -, and be neither "
+             "digits alone nor \"other\"";
     default:
       return "cannot send beat: the system refused, see error";
   }

@@ -54,7 +54,10 @@ interface Agent {
   /** An uncaught error sends a crash beat; the process then dies as it would have. */
   installCrashBeat(): void;
   readonly isClosed: boolean;
-  /** Later beats are dropped with reason "closed". */
+  /**
+   * Says bye: this process owes no beats, and its end is a clean one. Later beats are dropped with
+   * reason "closed".
+   */
   close(): void;
 }
 
@@ -71,6 +74,10 @@ export interface ConnectOptions {
   readonly reconnectMs?: number;
   /** Warn of causes for which beats were not sent; on by default. */
   readonly warn?: boolean;
+  /** What this process wants to be called, where its rule says `announce`. */
+  readonly name?: string;
+  /** How often it beats; three times that is the threshold it asks for. */
+  readonly intervalMs?: number;
 }
 
 export interface UdpOptions extends ConnectOptions {

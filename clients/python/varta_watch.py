@@ -21,8 +21,10 @@ import hashlib
 import hmac
 import ipaddress
 import logging
+import math
 import os
 import random
+import re
 import socket
 import struct
 import sys
@@ -47,9 +49,14 @@ STATUSES: Dict[str, int] = {"ok": 0, "degraded": 1, "critical": 2}
 _CRITICAL = 2
 _NONCE_TERMINAL = 0xFFFFFFFFFFFFFFFF
 _U32_MAX = 0xFFFFFFFF
-_FRAME_BYTES = 32
 # sun_path of Linux has 108 bytes, one of them the NUL.
 _PATH_BYTES_MAX = 107
+# A hello or a bye, beside the beats (docs/spec/01-wire.md section 9).
+_HELLO = 1
+_BYE = 2
+_NAME = re.compile(r"(?!(?:[0-9]+|other)\Z)[A-Za-z0-9_.@:-]{1,40}\Z")
+# By UDP nothing says that the observer was restarted and has forgotten the name.
+_HELLO_AGAIN_S = 60.0
 # Least time between two attempts to connect; up to half as much again is added at random, so that
 # a thousand clients do not come back in the same millisecond.
 _RECONNECT_S = 0.1
@@ -110,6 +117,11 @@ _RESERVED_PID = _failed(
     "pid 1 is reserved over a network: start the program under an init (docker run --init)",
 )
 
+_BAD_GREETING = (
+    'Cannot say hello: name must have 1..40 letters, digits, "_", ".", "@", ":" or "-", and be '
+    'neither digits alone nor "other"'
+)
+
 _QUEUE_ERRORS = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
 _GONE_ERRORS = frozenset(
     {errno.ECONNREFUSED, errno.ENOENT, errno.ENOTCONN, errno.ECONNRESET, errno.EPIPE}
@@ -152,6 +164,12 @@ def crc32c(data: bytes) -> int:
 def encode_frame(status: int, pid: int, timestamp: int, nonce: int, payload: int) -> bytes:
     """The 32 bytes of a beat (docs/spec/01-wire.md section 1)."""
     head = struct.pack("<2sBBIQQI", b"VA", 2, status, pid, timestamp, nonce, payload)
+    return head + struct.pack("<I", crc32c(head))
+
+
+def encode_control(kind: int, pid: int, nonce: int, interval_ms: int = 0, name: str = "") -> bytes:
+    """The 64 bytes of a hello (1) or a bye (2)."""
+    head = struct.pack("<2sBBIQI40s", b"VC", 1, kind, pid, nonce, interval_ms, name.encode())
     return head + struct.pack("<I", crc32c(head))
 
 
@@ -202,6 +220,25 @@ if hasattr(os, "register_at_fork"):
 
 
 # --- Where the beats go -------------------------------------------------------------------------
+
+
+class _Greeting(NamedTuple):
+    name: str
+    interval_ms: int
+
+
+def _greeting(name: Optional[str], interval_s: Optional[float]) -> Optional[_Greeting]:
+    """None if there is nothing to say, or what was given cannot be said: beats go on without."""
+    if name is None and interval_s is None:
+        return None
+    try:
+        interval_ms = round((interval_s or 0) * 1000)
+        if (name is None or _NAME.match(name)) and 0 <= interval_ms <= _U32_MAX:
+            return _Greeting(name or "", interval_ms)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    _log.warning("%s: name %r, interval_s %r", _BAD_GREETING, name, interval_s)
+    return None
 
 
 class _Endpoint(NamedTuple):
@@ -348,6 +385,7 @@ class Client:
         endpoint: _Endpoint,
         session: Optional[_Session] = None,
         fault: Optional[Outcome] = None,
+        greeting: Optional[_Greeting] = None,
     ) -> None:
         self.endpoint: str = endpoint.name
         self.kind: str = endpoint.kind
@@ -359,6 +397,10 @@ class Client:
         self._fault = fault if fault is not None else endpoint.fault
         self._session = session
         self._socket: Optional[socket.socket] = None
+        self._greeting = greeting
+        self._hello_at = 0.0
+        # The process that made this client: it alone says bye.
+        self._maker = os.getpid()
         self._pid = 0
         # The rest of a frame that a stream took only in part; at most one.
         self._rest = b""
@@ -406,18 +448,35 @@ class Client:
         sys.excepthook = hook
 
     def close(self) -> None:
-        """Closes the socket. Later beats are dropped with reason "closed"."""
+        """Says bye and closes the socket. Later beats are dropped with reason "closed". After a
+        bye this process owes no beats, and its end is a clean one: call it where the work is done,
+        and not where it failed. A forked child says none for its parent."""
+        self._end(is_done=True)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], *_: object) -> None:
+        self._end(is_done=kind is None)
+
+    def _end(self, is_done: bool) -> None:
         with _lock_of(os.getpid()):
+            if is_done and not self._closed and not self._inside:
+                self._say_bye()
             self._closed = True
             self._disconnect()
             if self._session is not None:
                 self._session.wipe()
 
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _say_bye(self) -> None:
+        pid = os.getpid()
+        if self.counters["sent"] == 0 or self._socket is None or pid != self._maker:
+            return
+        try:
+            nonce = _streams[self._stream_name].nonce
+            self._write(self._sealed(pid, encode_control(_BYE, pid, nonce)))
+        except Exception:  # Whoever closes has no use for it.
+            pass
 
     def _locked(self, status: int, payload: int, terminal: bool) -> Outcome:
         pid = os.getpid()
@@ -446,6 +505,8 @@ class Client:
         stream = self._enter(pid)
         if self._socket is None and not self._connect(terminal):
             return self._unconnected
+        if self._greeting is not None and time.monotonic() >= self._hello_at:
+            self._say_hello(self._greeting, pid, stream)
         timestamp = stream.stamp(terminal)
         nonce = _NONCE_TERMINAL if terminal else stream.nonce
         data = encode_frame(status, pid, timestamp, nonce, payload)
@@ -455,6 +516,20 @@ class Client:
         if outcome is _SENT and not terminal:
             stream.advance()
         return outcome
+
+    def _say_hello(self, greeting: _Greeting, pid: int, stream: _Stream) -> None:
+        data = encode_control(_HELLO, pid, stream.nonce, greeting.interval_ms, greeting.name)
+        try:
+            outcome = self._write(self._sealed(pid, data))
+        except OSError:
+            return  # The beat that follows finds out why, and the next one says hello again.
+        if outcome is _SENT:
+            stream.advance()
+            again = _HELLO_AGAIN_S if self._to.kind == "udp" else math.inf
+            self._hello_at = time.monotonic() + again
+
+    def _sealed(self, pid: int, data: bytes) -> bytes:
+        return data if self._session is None else self._session.seal(pid, data, None)
 
     def _enter(self, pid: int) -> _Stream:
         """A forked child has a socket of its own: what it wrote into that of its parent would be
@@ -513,6 +588,7 @@ class Client:
             self._unconnected = _outcome_of(error)
             return False
         self._socket = made
+        self._hello_at = 0.0
         self.counters["connects"] += 1
         return True
 
@@ -626,21 +702,32 @@ class FakeClient:
         self.close()
 
 
-def connect(path: Optional[str] = None, *, stream: Optional[str] = None) -> Client:
+def connect(
+    path: Optional[str] = None,
+    *,
+    stream: Optional[str] = None,
+    name: Optional[str] = None,
+    interval_s: Optional[float] = None,
+) -> Client:
     """A client of a Unix socket: `path` is that of a datagram listener, `stream` that of a
     unix-stream listener; without either VARTA_STREAM, VARTA_SOCKET and the default path are tried.
-    It is returned whether or not an observer is there."""
+    It is returned whether or not an observer is there. `name` is what this process wants to be
+    called, which is honoured where its rule says `announce`; three times `interval_s` is the
+    threshold it asks for."""
+    greeting = _greeting(name, interval_s)
     if stream is not None:
-        return Client(_unix_endpoint("unix-stream", stream))
+        return Client(_unix_endpoint("unix-stream", stream), greeting=greeting)
     if path is not None:
-        return Client(_unix_endpoint("unix", path))
+        return Client(_unix_endpoint("unix", path), greeting=greeting)
     kind, found = default_endpoint()
-    return Client(_unix_endpoint(kind, found))
+    return Client(_unix_endpoint(kind, found), greeting=greeting)
 
 
-def connect_udp(host: str, port: int) -> Client:
+def connect_udp(
+    host: str, port: int, *, name: Optional[str] = None, interval_s: Optional[float] = None
+) -> Client:
     """A client of a plain `udp` listener. Whoever reaches it can forge such beats."""
-    return Client(_udp_endpoint(host, port))
+    return Client(_udp_endpoint(host, port), greeting=_greeting(name, interval_s))
 
 
 def connect_secure_udp(
@@ -649,6 +736,8 @@ def connect_secure_udp(
     *,
     key: Union[str, bytes, None] = None,
     master_key: Union[str, bytes, None] = None,
+    name: Optional[str] = None,
+    interval_s: Optional[float] = None,
 ) -> Client:
     """A client of a `secure-udp` listener: `key` is the shared key, or `master_key` the one that
     the key of this process is derived from; 32 bytes or 64 hex digits."""
@@ -661,4 +750,5 @@ def connect_secure_udp(
         from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
     except ImportError:
         return Client(endpoint, fault=_NO_CIPHER)
-    return Client(endpoint, _Session(raw, key is None, ChaCha20Poly1305))
+    session = _Session(raw, key is None, ChaCha20Poly1305)
+    return Client(endpoint, session, greeting=_greeting(name, interval_s))

@@ -84,6 +84,9 @@ export const RESERVED_PID = failed(
   "reserved_pid",
   "cannot send beat: pid 1 is reserved over a network: start the program under an init (docker run --init), so that it gets another pid",
 );
+/** Of no beat: they go on without it. */
+export const BAD_GREETING =
+  'Cannot say hello: name must have 1..40 letters, digits, "_", ".", "@", ":" or "-", and be neither digits alone nor "other", and intervalMs be an integer in 0..4294967295';
 export const NO_STREAM = failed(
   "no_stream",
   "cannot send beat: this runtime has no Unix datagrams: set VARTA_STREAM to the path of a unix-stream listener",

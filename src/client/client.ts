@@ -9,6 +9,7 @@ import { encodeFrame } from "../wire/encode.ts";
 import { PID_INIT, PID_MIN, STATUS_CRITICAL, STATUS_DEGRADED, STATUS_OK } from "../wire/frame.ts";
 import type { AgentSystem } from "./agent_system.ts";
 import {
+  BAD_GREETING,
   BAD_PAYLOAD,
   BAD_STATUS,
   type BeatResult,
@@ -24,6 +25,7 @@ import type { BeatStream } from "./beat_stream.ts";
 import { Complaints } from "./complaints.ts";
 import { installCrashBeat, removeCrashBeat } from "./crash_beat.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { byeBytes, type Greeting, helloBytes } from "./greeting.ts";
 import type { Line, OpenLine } from "./platform.ts";
 import {
   type AgentStatus,
@@ -59,7 +61,12 @@ interface ClientParts {
   readonly random?: () => number;
   /** Warn of beats that were not sent. */
   readonly warn?: boolean;
+  /** Said with each new connection; null = what was given cannot be said. */
+  readonly greeting?: Greeting | null | undefined;
 }
+
+/** By UDP nothing says that the observer was restarted and has forgotten the name. */
+const HELLO_AGAIN_MS = 60_000;
 
 export class Client implements Beating {
   /** Where the beats go: the path of the observer's socket, or HOST:PORT. */
@@ -88,12 +95,16 @@ export class Client implements Beating {
   readonly #reconnectMs: number;
   readonly #random: () => number;
   readonly #complaints: Complaints | undefined;
+  readonly #greeting: Greeting | null | undefined;
+  /** Process that made this client: it alone says bye. */
+  readonly #maker: number;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
   readonly #to: Endpoint;
   #line: Line | undefined;
   #pid = 0;
   #retryAtMs = Number.NEGATIVE_INFINITY;
+  #helloAtMs = Number.NEGATIVE_INFINITY;
   /** Why there is no line. */
   #unconnected: BeatResult = NO_OBSERVER;
   /** How the line before this one ended, until this one is connected. */
@@ -109,13 +120,16 @@ export class Client implements Beating {
     this.#reconnectMs = parts.reconnectMs;
     this.#random = parts.random ?? Math.random;
     this.#complaints = parts.warn === true ? new Complaints(endpoint.name) : undefined;
+    this.#greeting = parts.greeting;
+    this.#maker = parts.system.pid();
+    if (parts.greeting === null) this.#complaints?.say("bad_name", BAD_GREETING);
     const frame = new ArrayBuffer(FRAME_BYTES);
     this.#words = new Uint32Array(frame);
     this.#bytes = new Uint8Array(frame);
     this.beat = this.#beat.bind(this);
     if (endpoint.open === null) return;
     // So that the first beat finds a connection.
-    this.#enter(this.#system.pid());
+    this.#enter(this.#maker);
     this.#reach(endpoint.open, this.#readClock());
   }
 
@@ -176,19 +190,31 @@ export class Client implements Beating {
   }
 
   /**
-   * Ends the connection, removes the crash beat and overwrites keys. Later beats are dropped with
-   * reason "closed".
+   * Says bye, ends the connection, removes the crash beat and overwrites keys. Later beats are
+   * dropped with reason "closed". After a bye this process owes no beats, and its end is a clean
+   * one: call it where the work is done, and not where it failed.
    */
   close(): void {
+    if (this.#mayPart()) this.#line?.send(this.#sealed(byeBytes(this.#stream)));
+    this.#end();
+  }
+
+  /** Without a bye: the end of a block is not known to be a good one. */
+  [Symbol.dispose](): void {
+    this.#end();
+  }
+
+  /** Once, of a process that beats, and never of a forked child. */
+  #mayPart(): boolean {
+    return !this.#closed && this.#counters.sent > 0 && this.#system.pid() === this.#maker;
+  }
+
+  #end(): void {
     this.#closed = true;
     this.#line?.end();
     this.#line = undefined;
     this.#session?.wipe();
     removeCrashBeat(this);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 
   #beat(status: AgentStatus = "ok", payload = 0): BeatResult {
@@ -217,6 +243,7 @@ export class Client implements Beating {
     this.#enter(pid);
     const nowMs = this.#readClock();
     if (this.#line === undefined && !this.#reach(open, nowMs)) return this.#unconnected;
+    if (this.#greeting && nowMs >= this.#helloAtMs) this.#greet(this.#greeting, nowMs);
     if (terminal) this.#stream.stampAfter();
     this.#encode(status, payload, terminal);
     const datagram = this.#seal(terminal);
@@ -231,6 +258,7 @@ export class Client implements Beating {
       // The observer is gone, perhaps because it was restarted: one new line, one new attempt.
       this.#forget(result);
       if (!this.#reach(open, nowMs)) return this.#unconnected;
+      // A hello would take the number that this frame has; the next beat says it.
       result = this.#line!.send(datagram);
     }
     if (result === -EINPROGRESS) return this.#ended;
@@ -270,7 +298,20 @@ export class Client implements Beating {
       return false;
     }
     this.#line = line;
+    this.#helloAtMs = Number.NEGATIVE_INFINITY;
     return true;
+  }
+
+  /** A hello that is not taken is said again with the next beat. */
+  #greet(greeting: Greeting, nowMs: number): void {
+    if (this.#line!.send(this.#sealed(helloBytes(greeting, this.#stream))) < 0) return;
+    this.#stream.advance();
+    const isUdp = this.#to.transport === "udp";
+    this.#helloAtMs = isUdp ? nowMs + HELLO_AGAIN_MS : Number.POSITIVE_INFINITY;
+  }
+
+  #sealed(datagram: Uint8Array): Uint8Array {
+    return this.#session === undefined ? datagram : this.#session.seal(datagram);
   }
 
   #encode(status: number, payload: number, terminal: boolean): void {

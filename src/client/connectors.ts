@@ -5,6 +5,7 @@ import { BAD_KEY, NO_STREAM } from "./beat_result.ts";
 import { beatStreamFor } from "./beat_stream.ts";
 import { Client } from "./client.ts";
 import { type Endpoint, udpEndpoint, unixEndpoint, unusable } from "./endpoint.ts";
+import { greetingOf } from "./greeting.ts";
 import type { LocalKind, Platform } from "./platform.ts";
 import { processWide } from "./process_wide.ts";
 import { keyBytes, SecureSession } from "./secure_session.ts";
@@ -20,6 +21,13 @@ export interface ConnectOptions {
    * most. On by default.
    */
   readonly warn?: boolean;
+  /**
+   * What this process wants to be called: said with hello, and honoured where the rule that takes it
+   * says `announce`.
+   */
+  readonly name?: string;
+  /** How often it beats; three times that is the threshold it asks for. */
+  readonly intervalMs?: number;
 }
 
 export interface UdpOptions extends ConnectOptions {
@@ -117,6 +125,7 @@ function clientOf(
     session,
     reconnectMs: reconnectMs(options),
     warn: options?.warn !== false,
+    greeting: greetingOf(options?.name, options?.intervalMs),
   });
 }
 

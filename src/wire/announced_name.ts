@@ -8,9 +8,10 @@ export const ANNOUNCED_NAME_BYTES = 40;
 /** What agents without a place are called together. */
 const OTHER = "other";
 
+/** Above KINDS, which is computed with it: a bundler makes both a var. */
+const DIGIT = 2;
 /** 1 = the byte may stand in a name; 2 = it is a digit, of which alone a name would be a pid. */
 const KINDS = byteKinds();
-const DIGIT = 2;
 
 /**
  * True if the `length` bytes from `at` on are a name. It makes no string: anybody may send as many

@@ -141,6 +141,62 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
+    promise: "a name is said ahead of the first beat, and uses a number",
+    at: LOCAL,
+    async run({ language, kind, door }) {
+      await using driver = await called("web-7", { language, kind, door });
+      expect(await beat(driver)).toBe("sent");
+      await door.untilBeats(driver.pid, 1);
+      expect(door.noncesOf(driver.pid)).toEqual([2n]);
+      expect(await agentIn(door, "member came", driver.pid)).toBe("web-7");
+    },
+  },
+  {
+    promise: "close() says bye: the end is clean, whatever its status",
+    async run({ door, driver, kind }) {
+      await beat(driver);
+      await door.untilBeats(driver.pid, 1);
+      await driver.do("close");
+      if (LOCAL.includes(kind)) await driver.doAndDie("exit 3");
+      await until("the goodbye", () => door.daemon.saying("member gone", driver.pid).length > 0);
+      const [line] = door.daemon.saying("member gone", driver.pid);
+      expect(line!.fields.get("reason")).toBe("goodbye");
+    },
+  },
+  {
+    promise: "exit(1) without close() says no bye",
+    at: LOCAL,
+    async run({ door, driver }) {
+      await beat(driver);
+      await door.untilBeats(driver.pid, 1);
+      await driver.doAndDie("exit 1");
+      await untilEnded(door, driver.pid);
+    },
+  },
+  {
+    promise: "an uncaught error says no bye",
+    at: LOCAL,
+    async run({ door, driver }) {
+      await beat(driver);
+      await door.untilBeats(driver.pid, 1);
+      await driver.doAndDie("die");
+      await untilEnded(door, driver.pid);
+    },
+  },
+  {
+    promise: "a forked child that closes says no bye, neither for itself nor for its parent",
+    at: LOCAL,
+    forks: true,
+    async run({ door, driver }) {
+      await beat(driver);
+      expect(await driver.do("fork-close")).toEndWith(" sent");
+      await beat(driver);
+      await door.untilBeats(driver.pid, 2);
+      await driver.doAndDie("exit 1");
+      await untilEnded(door, driver.pid);
+    },
+  },
+  {
     promise: "a door that is not there yet is found by a later beat, which is number 1",
     ownDaemon: true,
     at: LOCAL,
@@ -230,14 +286,38 @@ export async function runRow(row: Row, at: Omit<At, "driver">): Promise<void> {
   expect(await at.door.refused()).toBe(0);
 }
 
-/** Of a beat; where a runtime connects in its own time, of the first one after that. */
+/**
+ * Of a beat; where a runtime connects in its own time, of the first one after that, and where other
+ * rows have filled the queue of a daemon, of the first one that finds room.
+ */
 async function beat(driver: Driver): Promise<string> {
   let outcome = "";
   await until("the connection to be made, or not", async () => {
     outcome = await driver.do("beat ok 0");
-    return outcome !== "dropped connecting";
+    return outcome !== "dropped connecting" && outcome !== "dropped queue_full";
   });
   return outcome;
+}
+
+/** A driver whose client has a name to say. */
+async function called(name: string, { language, kind, door }: Omit<At, "driver">): Promise<Driver> {
+  const driver = new Driver(language);
+  await driver.do(`called ${name} 1000`);
+  await driver.do(door.at(kind));
+  return driver;
+}
+
+async function agentIn(door: DaemonDoor, msg: string, pid: number): Promise<string | undefined> {
+  await until(`"${msg}" of ${pid}`, () => door.daemon.saying(msg, pid).length > 0);
+  return door.daemon.saying(msg, pid)[0]!.fields.get("agent");
+}
+
+/** An end that is no clean one. */
+async function untilEnded(door: DaemonDoor, pid: number): Promise<void> {
+  await until(`the end of ${pid}`, () => {
+    expect(door.daemon.saying("member gone", pid)).toEqual([]);
+    return door.daemon.saying("member ended", pid).length > 0;
+  });
 }
 
 async function untilSent(driver: Driver): Promise<void> {

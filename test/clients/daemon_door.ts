@@ -137,6 +137,11 @@ function configuration(directory: string, [lab, edge]: readonly [number, number]
 [observer]
 threshold = "60s"
 
+[[agent]]
+match = { uid = ${process.geteuid!()} }
+name = "worker"
+announce = true
+
 [export]
 file = "${directory}/events.jsonl"
 format = "jsonl"

@@ -115,7 +115,16 @@ function cDriver(): readonly string[] | undefined {
   const compiler = Bun.which("gcc") ?? Bun.which("cc");
   if (compiler === null) return undefined;
   const program = join(built.path, "driver");
-  const strict = ["-Wall", "-Wextra", "-Werror", "-std=c99", "-O1", "-pthread", `-I${HEADER}`];
+  const strict = [
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wpedantic",
+    "-std=c99",
+    "-O1",
+    "-pthread",
+    `-I${HEADER}`,
+  ];
   const { exitCode, stderr } = Bun.spawnSync([
     ...[compiler, ...strict, join(DRIVERS, "driver.c"), "-o", program],
   ]);

@@ -52,6 +52,19 @@ describe.skipIf(cc === null || cxx === null)("the client for C", () => {
     await runProgram([program], options);
     await daemon.untilReceived(6);
   });
+
+  test("keeps its promises to loops, logs and tests of others, in C99 and in C++", async () => {
+    using directory = new TemporaryDirectory();
+    const source = join(import.meta.dir, "test_varta.c");
+    const to = [`-I${join(CLIENTS, "c")}`, source, "-o", directory.at("program")];
+    for (const compiler of [
+      [cc!, "-std=c99"],
+      [cxx!, "-std=c++11", "-x", "c++"],
+    ]) {
+      await runProgram([...compiler, ...STRICT, ...to]);
+      await runProgram([directory.at("program")]);
+    }
+  });
 });
 
 /** The first block of code of a client's README. */

@@ -109,7 +109,51 @@ class Signals(unittest.TestCase):
             client._write = interrupted
             self.assertTrue(client.beat())
             signal.signal(signal.SIGUSR1, before)
+            del client._write
             self.assertEqual(inner, ["busy"])
+
+
+class Greetings(unittest.TestCase):
+    def heard(self, door):
+        """What has come to a door, as "beat NONCE", "hello NONCE" and "bye NONCE"."""
+        door.socket.setblocking(False)
+        said = []
+        while True:
+            try:
+                data = door.socket.recv(128)
+            except BlockingIOError:
+                return said
+            is_beat = data[:2] == b"VA"
+            kind = "beat" if is_beat else {1: "hello", 2: "bye"}[data[3]]
+            said.append((kind, int.from_bytes(data[16:24] if is_beat else data[8:16], "little")))
+
+    def test_a_name_is_said_ahead_of_the_first_beat_and_a_block_that_ended_well_says_bye(self):
+        with Door() as door:
+            with varta_watch.connect(door.path, name="web-7", interval_s=0.5) as client:
+                client.beat()
+                client.beat()
+            self.assertEqual(
+                self.heard(door), [("hello", 1), ("beat", 2), ("beat", 3), ("bye", 4)]
+            )
+
+    def test_a_block_that_ended_by_an_exception_says_no_bye_and_neither_does_who_never_beat(self):
+        with Door() as door:
+            with self.assertRaises(ZeroDivisionError):
+                with varta_watch.connect(door.path) as client:
+                    client.beat()
+                    raise ZeroDivisionError
+            with varta_watch.connect(door.path):
+                pass
+            self.assertEqual(self.heard(door), [("beat", 1)])
+
+    def test_a_name_that_cannot_be_said_is_one_line_and_beats_go_on(self):
+        with Door() as door:
+            for name in ("", "two words", "77", "other", "x" * 41, 7):
+                with self.assertLogs("varta_watch") as logs:
+                    client = varta_watch.connect(door.path, name=name)
+                self.assertEqual(len(logs.records), 1)
+                self.assertTrue(client.beat())
+            self.assertEqual([kind for kind, _ in self.heard(door)], ["beat"] * 6)
 
 
 if __name__ == "__main__":

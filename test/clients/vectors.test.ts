@@ -3,6 +3,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { loadVectors, type SecureVector } from "../vectors/load_vectors.ts";
+import controls from "../vectors/control-datagrams.json";
 import { BUN, Driver, LANGUAGES, NODE, PYTHON } from "./driver.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -30,6 +31,15 @@ for (const language of LANGUAGES) {
         count++;
       }
       expect(count).toBe(6);
+    });
+
+    test("encodes each hello and bye of the vectors", async () => {
+      await using driver = new Driver(language);
+      for (const { kind, pid, nonce, interval_ms, name, wire_hex } of controls.roundtrips) {
+        const said = kind === "hello" ? `${interval_ms} ${name}`.trimEnd() : "0";
+        expect(await driver.do(`${kind} ${pid} ${nonce} ${said}`)).toBe(wire_hex);
+      }
+      expect(controls.roundtrips.length).toBeGreaterThan(4);
     });
   });
 }

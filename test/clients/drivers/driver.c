@@ -5,6 +5,9 @@
 #include <sys/wait.h>
 
 static varta_client client;
+/* What the client to be opened says of itself. */
+static char called[64];
+static uint32_t called_ms;
 
 static const char *told(varta_outcome outcome) {
   switch (outcome) {
@@ -45,7 +48,13 @@ static void fill(int more) {
   printf("%s %d %d\n", told(last), sent, slow);
 }
 
-static void forked(int count, char *answer, size_t bytes) {
+static void opened(enum varta_door door, const char *path) {
+  varta_open_door(&client, door, path);
+  if (*called != 0) varta_call(&client, called, called_ms);
+  puts("done");
+}
+
+static void forked(int count, int then_close, char *answer, size_t bytes) {
   int ends[2];
   if (pipe(ends) != 0) exit(1);
   pid_t child = fork();
@@ -55,6 +64,7 @@ static void forked(int count, char *answer, size_t bytes) {
     for (int n = 0; n < count; n++)
       at += snprintf(text + at, sizeof text - (size_t)at, "%s%s", n ? "," : "",
                      told(varta_beat(&client, VARTA_OK, 0)));
+    if (then_close) varta_close(&client);
     if (write(ends[1], text, (size_t)at) != at) _exit(1);
     _exit(0);
   }
@@ -96,7 +106,7 @@ static void fork_while_beating(int count) {
   const char *last = "";
   for (int n = 0; n < count; n++) {
     varta_hold(&client, (int)getpid());
-    forked(1, answer, sizeof answer);
+    forked(1, 0, answer, sizeof answer);
     varta_release(&client);
     last = strchr(answer, ' ');
     if (last == NULL || strcmp(last, " sent") != 0) break;
@@ -119,11 +129,9 @@ int main(void) {
                        word[3], word[4], word[5]);
     const char *verb = word[0];
     if (strcmp(verb, "unix") == 0) {
-      varta_open(&client, word[1]);
-      puts("done");
+      opened(VARTA_DATAGRAM, word[1]);
     } else if (strcmp(verb, "unix-stream") == 0) {
-      varta_open_door(&client, VARTA_STREAM, word[1]);
-      puts("done");
+      opened(VARTA_STREAM, word[1]);
     } else if (strcmp(verb, "default") == 0) {
       varta_open(&client, NULL);
       puts("done");
@@ -134,7 +142,7 @@ int main(void) {
     } else if (strcmp(verb, "fill") == 0) {
       fill(atoi(word[1]));
     } else if (strcmp(verb, "fork") == 0) {
-      forked(atoi(word[1]), answer, sizeof answer);
+      forked(atoi(word[1]), 0, answer, sizeof answer);
       puts(answer);
     } else if (strcmp(verb, "threads") == 0) {
       threads(atoi(word[1]), atoi(word[2]));
@@ -159,6 +167,23 @@ int main(void) {
     } else if (strcmp(verb, "die") == 0) {
       signal(SIGSEGV, crash);
       raise(SIGSEGV);
+    } else if (strcmp(verb, "called") == 0) {
+      snprintf(called, sizeof called, "%.63s", word[1]);
+      called_ms = (uint32_t)strtoul(word[2], NULL, 10);
+      puts("done");
+    } else if (strcmp(verb, "fork-close") == 0) {
+      forked(1, 1, answer, sizeof answer);
+      puts(answer);
+    } else if (strcmp(verb, "exit") == 0) {
+      exit(atoi(word[1]));
+    } else if (strcmp(verb, "hello") == 0 || strcmp(verb, "bye") == 0) {
+      uint8_t control[VARTA_CONTROL_BYTES];
+      int is_hello = strcmp(verb, "hello") == 0;
+      varta_encode_control(control, is_hello ? VARTA_HELLO : VARTA_BYE,
+                           (uint32_t)strtoul(word[1], NULL, 10), strtoull(word[2], NULL, 10),
+                           (uint32_t)strtoul(word[3], NULL, 10), is_hello ? word[4] : NULL);
+      for (int at = 0; at < VARTA_CONTROL_BYTES; at++) printf("%02x", control[at]);
+      puts("");
     } else if (strcmp(verb, "close") == 0) {
       varta_close(&client);
       puts("done");

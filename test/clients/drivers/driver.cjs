@@ -8,6 +8,8 @@ const wire = require(path.join(process.argv[2], "wire.cjs"));
 
 const SLOW_MS = 5;
 let client;
+/** What the client to be opened says of itself. */
+let called = {};
 
 process.removeAllListeners("warning");
 
@@ -33,13 +35,14 @@ async function fill(more) {
 }
 
 const COMMANDS = {
-  unix: (path) => open(varta.connect(path)),
-  "unix-stream": (path) => open(varta.connect(path)),
+  unix: (path) => open(varta.connect(path, called)),
+  "unix-stream": (path) => open(varta.connect(path, called)),
   default: () => open(varta.connect()),
-  udp: (host, port) => open(varta.connectUdp({ host, port: Number(port) })),
-  key: (host, port, key) => open(varta.connectSecureUdp({ host, port: Number(port), key })),
+  udp: (host, port) => open(varta.connectUdp({ host, port: Number(port), ...called })),
+  key: (host, port, key) =>
+    open(varta.connectSecureUdp({ host, port: Number(port), key, ...called })),
   master: (host, port, masterKey) =>
-    open(varta.connectSecureUdp({ host, port: Number(port), masterKey })),
+    open(varta.connectSecureUdp({ host, port: Number(port), masterKey, ...called })),
   beat: (status, payload) => told(client.beat(status, Number(payload))),
   crash: (payload) => told(client.crashBeat(Number(payload))),
   fill: (more) => fill(Number(more)),
@@ -47,6 +50,13 @@ const COMMANDS = {
   encode: wire.encoded,
   hkdf: wire.hkdf,
   seal: wire.sealed,
+  hello: wire.hello,
+  bye: wire.bye,
+  called: (name, intervalMs) => {
+    called = { name, intervalMs: Number(intervalMs) };
+    return "done";
+  },
+  exit: (code) => process.exit(Number(code)),
   die: () => {
     client.installCrashBeat();
     throw new Error("as the test asked for");

@@ -11,6 +11,8 @@ import varta_watch  # noqa: E402
 
 logging.disable(logging.CRITICAL)
 client = None
+# What the client to be opened says of itself.
+called = {}
 
 
 def told(outcome):
@@ -50,6 +52,12 @@ def forked(count, use_client):
     os.close(reader)
     os.waitpid(child, 0)
     return answer
+
+
+def beat_and_close():
+    outcome = client.beat()
+    client.close()
+    return outcome
 
 
 def threads(thread_count, count):
@@ -92,19 +100,19 @@ def cipher():
 
 
 def do(words):
-    global client
+    global client, called
     verb, rest = words[0], words[1:]
     if verb == "unix":
-        client = varta_watch.connect(rest[0])
+        client = varta_watch.connect(rest[0], **called)
     elif verb == "unix-stream":
-        client = varta_watch.connect(stream=rest[0])
+        client = varta_watch.connect(stream=rest[0], **called)
     elif verb == "default":
         client = varta_watch.connect()
     elif verb == "udp":
-        client = varta_watch.connect_udp(rest[0], int(rest[1]))
+        client = varta_watch.connect_udp(rest[0], int(rest[1]), **called)
     elif verb in ("key", "master"):
         name = {"key": "key", "master": "master_key"}[verb]
-        client = varta_watch.connect_secure_udp(rest[0], int(rest[1]), **{name: rest[2]})
+        client = varta_watch.connect_secure_udp(rest[0], int(rest[1]), **{name: rest[2]}, **called)
     elif verb == "beat":
         return told(client.beat(rest[0], int(rest[1])))
     elif verb == "crash":
@@ -130,6 +138,16 @@ def do(words):
     elif verb == "die":
         client.install_crash_beat()
         raise RuntimeError("as the test asked for")
+    elif verb == "called":
+        called = {"name": rest[0], "interval_s": int(rest[1]) / 1000}
+    elif verb == "hello":
+        return varta_watch.encode_control(1, *map(int, rest[:3]), "".join(rest[3:])).hex()
+    elif verb == "bye":
+        return varta_watch.encode_control(2, *map(int, rest[:2])).hex()
+    elif verb == "exit":
+        sys.exit(int(rest[0]))
+    elif verb == "fork-close":
+        return forked(1, beat_and_close)
     elif verb == "close":
         client.close()
     else:

@@ -2,6 +2,7 @@
 // into a file of its own, as the package is.
 import { hkdfSync } from "node:crypto";
 import { nodePlatform } from "../../../src/client/node_platform.ts";
+import { encodeControl } from "../../../src/wire/control_datagram.ts";
 import { crc32c } from "../../../src/wire/crc32c.ts";
 import { encode } from "../../../src/wire/encode.ts";
 import { STATUS_TEXTS } from "../../../src/wire/frame.ts";
@@ -36,6 +37,15 @@ export function encoded(...fields: readonly string[]): string {
       payload: Number(payload),
     }),
   );
+}
+
+export function hello(pid: string, nonce: string, intervalMs: string, name = ""): string {
+  const of = { pid: Number(pid), nonce: BigInt(nonce), intervalMs: Number(intervalMs), name };
+  return text(encodeControl({ kind: "hello", ...of }));
+}
+
+export function bye(pid: string, nonce: string): string {
+  return text(encodeControl({ kind: "bye", pid: Number(pid), nonce: BigInt(nonce) }));
 }
 
 export function sealed(...words: readonly string[]): string {
