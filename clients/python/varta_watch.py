@@ -206,7 +206,7 @@ class _Stream:
 _streams: Dict[str, _Stream] = {}
 # By pid: a child that was forked by C code, where no hook runs, finds no lock of its own pid and
 # makes one, while that of its parent may be held for ever by a thread that does not exist here.
-_locks: Dict[int, threading.RLock] = {}  # type: ignore[valid-type]
+_locks: Dict[int, threading.RLock] = {}
 
 
 def _lock_of(pid: int) -> Any:

@@ -8,8 +8,10 @@ import { BUILT, PACKAGE, PACKAGE_FILES } from "../../clients/built_package.ts";
 import { DaemonDoor } from "../../clients/daemon_door.ts";
 import { runProgram } from "../../clients/run_program.ts";
 import { endLeftovers } from "../../support/daemon_process.ts";
+import { pidOf } from "../../support/log_lines.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -48,6 +50,30 @@ describe.skipIf(node === null)("the tarball of the client", () => {
     await child.exited;
     expect(await door.refused()).toBe(0);
   });
+});
+
+test.skipIf(node === null)("the processes of a cluster are members of their own", async () => {
+  await using door = await DaemonDoor.open();
+  const program = `
+    const cluster = require("node:cluster");
+    if (cluster.isPrimary) for (const _ of "ab") cluster.fork();
+    const client = require("varta-watch-client").connect();
+    setInterval(client.beat, 10);`;
+  writeFileSync(join(BUILT, "cluster.cjs"), program);
+  const env = { ...process.env, VARTA_STREAM: door.path("unix-stream") };
+  const primary = Bun.spawn([node!, join(BUILT, "cluster.cjs")], {
+    env,
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  const members = () => door.daemon.saying("member came").map((line) => pidOf(line)!);
+  await until("three members", () => members().length === 3);
+  for (const pid of members()) {
+    await door.untilBeats(pid, 2);
+    expect(door.noncesOf(pid).slice(0, 2)).toEqual([1n, 2n]);
+  }
+  expect(await door.refused()).toBe(0);
+  primary.kill();
+  await primary.exited;
 });
 
 test("a strict TypeScript program compiles against it, by import and by require", async () => {
