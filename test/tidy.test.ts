@@ -28,7 +28,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   "ffi/constants.ts CLOCK_REALTIME": "the same",
   "ffi/constants.ts EINVAL": "the same",
   "src/events/event.ts BeatEvent": "one of the kinds that a program may ask for",
-  "src/wire/control_datagram.ts encodeControl": "for who sends one; the daemon reads them",
   "src/wire/key_derivation.ts deriveEpochKey":
     "part of the protocol's vectors, not yet of the wire",
   "src/wire/notify_message.ts NOTIFY_REFUSALS": "the words of its codes, for the fuzzer",

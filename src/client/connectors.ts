@@ -22,8 +22,8 @@ export interface ConnectOptions {
    */
   readonly warn?: boolean;
   /**
-   * What this process wants to be called: said with hello, and honoured where the rule that takes it
-   * says `announce`.
+   * What this process wants to be called: said with hello, and honoured where the rule that takes
+   * it says `announce`.
    */
   readonly name?: string;
   /** How often it beats; three times that is the threshold it asks for. */

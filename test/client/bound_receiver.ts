@@ -82,9 +82,11 @@ export class BoundReceiver {
     return this.receive();
   }
 
-  /** The frames that wait now, decoded. */
+  /** The frames that wait now, decoded; a hello or a bye is none. */
   frames(): Frame[] {
-    return this.receive().map((received) => frameOf(received));
+    return this.receive()
+      .filter(({ bytes }) => !isControl(bytes))
+      .map((received) => frameOf(received));
   }
 
   [Symbol.dispose](): void {
@@ -106,6 +108,11 @@ export class BoundReceiver {
       gid: words[control + CONTROL_GID]!,
     };
   }
+}
+
+/** A hello or a bye: "VC". */
+export function isControl(bytes: Uint8Array): boolean {
+  return bytes[1] === 0x43;
 }
 
 export function frameOf(received: Received): Frame {

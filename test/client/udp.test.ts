@@ -10,12 +10,14 @@ import { decode } from "../../src/wire/decode.ts";
 import type { Frame } from "../../src/wire/frame.ts";
 import { receiveRows } from "../listener/udp_peer.ts";
 import { fixedSystem, settableSystem, udpEnd } from "./systems.ts";
+import { isControl } from "./bound_receiver.ts";
 import { UdpReceiver } from "./udp_receiver.ts";
 
 const TERMINAL = 2n ** 64n - 1n;
 
 function frames(receiver: UdpReceiver, count: number): Frame[] {
-  return receiver.receive(count).map((bytes) => {
+  const beats = receiver.receive(count).filter((bytes) => !isControl(bytes));
+  return beats.map((bytes) => {
     const decoded = decode(bytes);
     if (!decoded.ok) throw new Error(decoded.error.message);
     return decoded.frame;
@@ -62,7 +64,8 @@ describe("connectUdp()", () => {
     using second = connectUdp({ host: "::ffff:7f00:1", port });
     second.beat();
     second.beat();
-    expect(nonces(receiver, 3)).toEqual([1n, 2n, 3n]);
+    // And the bye of the first.
+    expect(nonces(receiver, 4)).toEqual([1n, 2n, 3n]);
   });
 
   test("starts nonces and a socket of its own for a new pid", () => {

@@ -1,4 +1,4 @@
-/* What the C client promises beside the contract: a fake, an interval, one line a cause, and names. */
+/* What the C client promises beside the contract: a fake, an interval, one line a cause, names. */
 #include "varta.h"
 #include <assert.h>
 
