@@ -66,6 +66,7 @@ export const MSG_CMSG_CLOEXEC = 0x4000_0000;
 /** darwin raises SIGPIPE by socket option instead; a datagram socket raises none. */
 export const MSG_NOSIGNAL = IS_DARWIN ? 0 : 0x4000;
 
+export const SHUT_RD = 0;
 export const SHUT_WR = 1;
 
 export const F_DUPFD_CLOEXEC = IS_DARWIN ? 67 : 1030;

@@ -15,6 +15,7 @@ import {
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   O_NONBLOCK,
+  SHUT_RD,
   SHUT_WR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
@@ -83,6 +84,14 @@ export function lowered(fd: number): number {
   if (lower < 0) return fd;
   libc.close(Math.max(fd, lower));
   return Math.min(fd, lower);
+}
+
+/**
+ * Ends the receiving side: what the peer sends from now on fails there, and what has come can be
+ * read. 0 or -errno.
+ */
+export function shutdownRead(fd: number): number {
+  return resultOrErrno(libc.shutdown(fd, SHUT_RD));
 }
 
 const unread = new Int32Array(new ArrayBuffer(4));

@@ -11,6 +11,7 @@ import type { Parts } from "./parts.ts";
 import { type Close, type End, INTERNAL_ERROR } from "./shutdown.ts";
 import type { StateKeeping } from "./state_keeping.ts";
 import type { Tick } from "./tick.ts";
+import { TURN_HAS_WORK_LEFT } from "./turn_flags.ts";
 import type { Writers } from "./writers.ts";
 
 const WRITERS_MS_MAX = 5_000;
@@ -106,13 +107,31 @@ export function closingLastSeen(file: LastSeenFile): Close {
   return ({ kind }) => (kind === "shutdown" ? withinMs(file.close(), LOG_MS_MAX) : undefined);
 }
 
+/** Turns in which connections are read out: a tenth of a second. */
+const LAST_TURNS_MAX = 20;
+
+// What a connection holds ends with it, and its client was told that it was sent.
+function takeLast(tick: Tick, { listeners, listenersInForce }: Parts["observer"]): void {
+  let hasConnections = false;
+  for (const number of listenersInForce) {
+    const listener = listeners[number]!;
+    if (listener.beginEnd === undefined) continue;
+    listener.beginEnd();
+    hasConnections = true;
+  }
+  for (let turn = 0; hasConnections && turn < LAST_TURNS_MAX; turn++)
+    hasConnections = (tick.run() & TURN_HAS_WORK_LEFT) !== 0;
+}
+
 /** No turn comes any more: what waits is exported and logged, and no recovery is decided. */
 export function closingTurns(
   tick: Tick,
-  { refusals, recovery, clock, feed }: Pick<Parts, "refusals" | "recovery" | "clock" | "feed">,
+  parts: Pick<Parts, "observer" | "refusals" | "recovery" | "clock" | "feed">,
 ): Close {
+  const { observer, refusals, recovery, clock, feed } = parts;
   return ({ kind, reason }) => {
     if (kind !== "shutdown") return;
+    takeLast(tick, observer);
     tick.exportQueuedStalls();
     refusals.flush(clock.nowNs());
     recovery.beginShutdown(clock.nowNs());

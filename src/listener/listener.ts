@@ -81,6 +81,12 @@ export interface Listener {
   /** Gives back what the last receive holds beside its rows. Called when all are taken in. */
   release?(): void;
 
+  /**
+   * It is closed soon: who is connected can send no more, and what came is still to be received.
+   * Only of a listener that has connections; what others hold waits in their sockets.
+   */
+  beginEnd?(): void;
+
   /** Releases the socket; idempotent; removes only its own socket file. */
   close(): void;
 }

@@ -6,7 +6,7 @@ import { type PeerCredentials, peerCredentials, peerPidfd } from "../../ffi/peer
 import { pidfdOpen } from "../../ffi/pidfd.ts";
 import type { Readiness } from "../../ffi/readiness.ts";
 import { close } from "../../ffi/socket.ts";
-import { accept } from "../../ffi/stream.ts";
+import { accept, shutdownRead } from "../../ffi/stream.ts";
 import { Counters } from "../base/counters.ts";
 import { STREAM_CONNECTIONS_MAX } from "../base/limits.ts";
 import { NS_PER_MS } from "../base/time.ts";
@@ -90,6 +90,12 @@ export class StreamSet {
   close(row: number, reason: number): void {
     this.counters.addAt(STREAM.closed.by_client, reason);
     this.#release(row);
+  }
+
+  /** Nobody can send any more, and finds that out; what has come is still to be read. */
+  beginEnd(): void {
+    const { fd } = this.connections;
+    for (let row = 0; row < fd.length; row++) if (fd[row]! >= 0) shutdownRead(fd[row]!);
   }
 
   /** The listener is closed: that is nobody's fault, and not counted. */

@@ -225,6 +225,13 @@ export class UnixStreamListener implements Listener {
     this.#socket.changeAccess(options);
   }
 
+  beginEnd(): void {
+    // Who waits to be accepted is for the next daemon, if there is one.
+    this.#readiness.remove(this.#socket.fd);
+    this.#set.acceptAgainNs = Number.POSITIVE_INFINITY;
+    this.#set.beginEnd();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -41,6 +41,7 @@ const QUEUE_OF_MACHINE = "the queue is that of this machine, whatever it holds";
 /** More than the longest queue needs to be taken. */
 const DRAINED_MS = 300;
 const LOOK_MS = 20;
+const STREAM = "stream.sock";
 /** Of a daemon whose clocks are hours ahead. */
 const LIFE_S_MAX = 86_400;
 
@@ -49,6 +50,8 @@ export interface SceneOptions {
   readonly intervalMs: number;
   /** Length of the datagram queue, in a network namespace of its own; default: as it is here. */
   readonly queue?: number;
+  /** Agents are connected to a stream listener, instead of sending datagrams. */
+  readonly streams?: boolean;
   /** More lines of the configuration. */
   readonly config?: string;
   /** More lines of its section [observer]. */
@@ -104,6 +107,7 @@ export class Scene implements AsyncDisposable {
       mkdirSync(`${scene.files}/state`, { mode: 0o700 });
       await scene.start();
       await scene.crew.impatient();
+      if (options.streams === true) await scene.crew.streams({ connections: 1 });
       await scene.hire(options.agents);
       await Bun.sleep(SETTLED_MS);
       scene.#descriptors = descriptorKinds(scene.daemon.pid);
@@ -116,7 +120,7 @@ export class Scene implements AsyncDisposable {
 
   private constructor(options: SceneOptions) {
     this.#options = options;
-    this.crew = new Crew(this.directory.at("varta.sock"));
+    this.crew = new Crew(this.directory.at(options.streams ? STREAM : "varta.sock"));
     this.#tail = new ExportTail(`${this.files}/events.jsonl`);
     if (options.clocks) this.#looking = setInterval(() => this.#tail.look(), LOOK_MS);
   }
@@ -132,13 +136,14 @@ export class Scene implements AsyncDisposable {
 
   /** A daemon in the place of the one that ended. */
   async start(as: readonly string[] = []): Promise<void> {
-    const { metrics = false, env = {}, clocks, program } = this.#options;
+    const { metrics = false, env = {}, clocks, program, streams = false } = this.#options;
     const { queue } = this.#options;
     const namespace = queue === undefined ? [] : withQueue(queue);
     const through = [...namespace, ...(this.#options.as ?? []), ...as];
     const daemon = new DaemonProcess({
       directory: this.directory.path,
       config: this.configuration(),
+      ownListeners: streams,
       metrics,
       ...(clocks && { args: ["--shutdown-after-secs", `${LIFE_S_MAX}`] }),
       env: { ...env, ...clocks?.env, STATE_DIRECTORY: `${this.files}/state` },
@@ -262,6 +267,11 @@ export class Scene implements AsyncDisposable {
 
   configuration(more = this.#options.config ?? ""): string {
     const notes = this.directory.at("recovered");
+    const at = (name: string) => this.directory.at(name);
+    const listeners = this.#options.streams
+      ? `[[listener]]\nkind = "unix"\npath = "${at("varta.sock")}"
+[[listener]]\nkind = "unix-stream"\npath = "${at(STREAM)}"\n`
+      : "";
     return `
 [observer]
 threshold = "${THRESHOLD_MS}ms"
@@ -277,7 +287,7 @@ file = "${this.files}/audit.log"
 
 [recovery]
 command = ["/bin/sh", "-c", "echo $VARTA_PID $(date +%s%3N) >> ${notes}"]
-${more}`;
+${listeners}${more}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,14 @@
 // The Unix stream listener with real sockets and real senders (spec 05 section 10).
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { AF_UNIX, F_DUPFD_CLOEXEC, IS_LINUX, POLLIN, SOCK_STREAM } from "../../ffi/constants.ts";
+import {
+  AF_UNIX,
+  EPIPE,
+  F_DUPFD_CLOEXEC,
+  IS_LINUX,
+  POLLIN,
+  SOCK_STREAM,
+} from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { libc } from "../../ffi/libc.ts";
 import { openPipe, type Pipe } from "../../ffi/pipe.ts";
@@ -350,6 +357,19 @@ describe.if(IS_LINUX)("UnixStreamListener", () => {
     const count = listener.receive(0);
     expect(count).toBe(2);
     expect(listener.batch.countMax).toBe(2);
+  });
+
+  test("that is to end takes what has come, and its clients find that out with the next frame", () => {
+    const listener = listen();
+    const fd = client(listener);
+    drain(listener);
+    send(fd, frame(1));
+    listener.beginEnd();
+    expect(send(fd, frame(2))).toBe(-EPIPE);
+    // Another one waits for the next daemon.
+    client(listener);
+    expect(payloads(drain(listener))).toEqual([1]);
+    expect(closed(listener)).toEqual({ by_client: 1 });
   });
 
   test("says of a frame whether more waits of its connection", () => {

@@ -41,6 +41,11 @@ const UNWRITTEN_PER_KILL = (2 * FEW_AGENTS * 100) / INTERVAL_MS;
 const UNWRITTEN = "a line waits 100 ms for others before it is written (spec 09 section 4)";
 /** One agent dies in so many rounds, and another one comes. */
 const ROUNDS_PER_DEATH = 5;
+/** The socket is kept, and no connection is. */
+const ONCE_CUT = {
+  max: AGENTS,
+  because: "each agent finds its connection closed once, and its next beat goes by another one",
+};
 /** What a machine without systemd does to agents in a restart: nobody has the socket meanwhile. */
 const ALONE = "without a service manager nobody keeps the socket: it refuses until the next start";
 
@@ -74,6 +79,19 @@ export const restartRows: readonly FaultRow[] = [
       const between = () => renameSync(unpacked, program);
       const awayMs = await restart(kept.scene, { when: "during the upgrade", between });
       return refusable(await kept.scene.judge(1), awayMs);
+    },
+  },
+  {
+    name: "restart-streams",
+    load: `${AGENTS} streams x 10 Hz`,
+    isQuick: true,
+    whyNot: NO_NAMESPACE ?? NO_KEEPER,
+    run: async () => {
+      await using kept = await Kept.begin({ streams: true });
+      const awayMs = await restart(kept.scene, { when: "during the restart" });
+      const outcome = await kept.scene.judge(1);
+      const { lostRows } = refusable(outcome, awayMs).bounds!;
+      return { ...outcome, bounds: { lostRows: lostRows!, failedBeats: ONCE_CUT } };
     },
   },
   {
