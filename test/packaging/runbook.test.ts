@@ -7,6 +7,7 @@ import { ROOT } from "../../scripts/binary/target.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { REASONS } from "../../src/events/outcome_words.ts";
 import { STALL_VERDICTS } from "../../src/events/stall_verdict.ts";
+import { CLOSE_REASONS } from "../../src/listener/stream_close.ts";
 import { RULES } from "./recording/recordings.ts";
 
 const LINES_MAX = 45;
@@ -31,6 +32,15 @@ test("each alert, verdict and reason of a refusal has its section", () => {
 test("a section is read in a minute", () => {
   const long = [...sections].filter(([, section]) => section.trim().split("\n").length > LINES_MAX);
   expect(long.map(([name]) => name)).toEqual([]);
+});
+
+test("each reason for which a stream connection is closed has a remedy in the handbook", () => {
+  const handbook = readFileSync(join(ROOT, "docs/operating.md"), "utf8");
+  const [, table] = handbook.split("### Stream connections that are closed");
+  const named = [...table!.split("\n###")[0]!.matchAll(/^\| (`.+?`) \| /gm)].flatMap(([, cell]) =>
+    [...cell!.matchAll(/`(\w+)`/g)].map(([, reason]) => reason!),
+  );
+  expect(named.filter((name) => name !== "reason").sort()).toEqual([...CLOSE_REASONS].sort());
 });
 
 test("every command of varta-watch in it exists", () => {
