@@ -40,6 +40,7 @@ const NO_TIMESTAMP = {
 const MEMBER: MemberRecord = {
   ...{ pid: 0, key: 0, origin: ORIGIN_NETWORK_UNVERIFIED, generation: Number.NaN },
   ...{ namespaceInode: Number.NaN, innerPid: 0, uid: Number.NaN, gid: Number.NaN },
+  ...{ isUnbeaten: false, announced: "", goodbyeNs: Number.NaN, goodbyeLastsNs: Number.NaN },
   ...{ askedNs: 0, isProven: false, isFirstBeat: false, isStalled: false, hasEnded: false },
   ...{ agent: "worker", rule: "worker", listener: "" },
   ...{ hasSource: false, hasAddress: false, source: [] },

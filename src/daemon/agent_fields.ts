@@ -1,5 +1,7 @@
 // What log lines say of an agent, and of the beats that it sent.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
+import { saturatingSub } from "../base/saturating.ts";
+import { wholeMsFromNs } from "../base/time.ts";
 import { type EndNumbers, endNumbers, signalName } from "../base/wait_status.ts";
 import type { RefusalCount, Stall } from "../events/stall.ts";
 import type { StallVerdict } from "../events/stall_verdict.ts";
@@ -30,6 +32,12 @@ export function refusedFields(refused: readonly RefusalCount[]): LogFields {
 /** Only where the kernel names the sender: of the others nothing is ever proven. */
 export function unprovenField({ origin, proven }: Pick<Stall, "origin" | "proven">): LogFields {
   return origin === ORIGIN_KERNEL_ATTESTED && !proven ? { sender: "unproven" } : {};
+}
+
+/** Of one that hangs while it stops. */
+export function goodbyeFields({ goodbyeNs = Number.NaN, observerNs }: Stall): LogFields {
+  if (Number.isNaN(goodbyeNs)) return {};
+  return { since: "goodbye", goodbye_ms: wholeMsFromNs(saturatingSub(observerNs, goodbyeNs)) };
 }
 
 /** How a member ended, as far as that is known. */

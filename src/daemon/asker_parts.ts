@@ -1,5 +1,7 @@
 // Makes what people are answered by who ask the daemon or tell it something (spec 16): acts,
 // explanations, and names of users and groups.
+import type { MemberNames } from "../agents/announcing.ts";
+import { ruleFinder } from "./member_rules.ts";
 import type { ExpectedAgents } from "../agents/expected_agents.ts";
 import type { Act } from "../events/act.ts";
 import type { CutOffMembers } from "../observer/cut_off.ts";
@@ -44,6 +46,7 @@ interface AskerOptions {
   readonly refusals: RefusalReports;
   readonly processes: ProcReader;
   readonly live: LiveConfig;
+  readonly names: MemberNames;
   readonly log: Log;
   readonly clock: ObserverClock;
   readonly events: EventLog;
@@ -57,7 +60,7 @@ interface AskerOptions {
 }
 
 export function makeAskerParts(options: AskerOptions): AskerParts {
-  const { observer, clock, expected, feed, recordAct } = options;
+  const { observer, clock, expected, feed, recordAct, names, live } = options;
   const users = new UserNames();
   const groups = new UserNames("/etc/group");
   const userName = (uid: number): string => users.nameOf(uid, monotonicNs());
@@ -77,6 +80,7 @@ export function makeAskerParts(options: AskerOptions): AskerParts {
       search,
       strangers: new Strangers({ ...options, groupName, wallMs: Date.now, nowGeneration }),
       expectedOf: (agent) => expected.expectedOf(agent),
+      nameRefusalOf: (facts) => names.refusalOf(facts, ruleFinder(live.current.agents)(facts)),
       nowNs: lastNs,
       nowGeneration,
       userName,

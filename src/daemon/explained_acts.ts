@@ -132,10 +132,12 @@ interface NextOptions {
 
 /** Of one that is not stalled. */
 export function nextOfBeating(deadlineNs: number, mute: Mute | undefined, time: Time): NextRow[] {
-  const deadline: NextRow = { what: "deadline", time: time(deadlineNs) };
+  const deadline: NextRow[] = Number.isFinite(deadlineNs)
+    ? [{ what: "deadline", time: time(deadlineNs) }]
+    : [];
   return mute === undefined
-    ? [deadline]
-    : [deadline, { what: "mute_ends", time: time(mute.untilNs) }];
+    ? deadline
+    : [...deadline, { what: "mute_ends", time: time(mute.untilNs) }];
 }
 
 /** Of one whose threshold is over, and that is not judged; or whose recovery waits with it. */

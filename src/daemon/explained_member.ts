@@ -1,6 +1,7 @@
 // The facts of one member for `explain` (spec 16 section 12): what its process is doing, who it is
 // and how that is known. It reads some small files of /proc, about 0.3 ms.
 import { factOf } from "../agents/match.ts";
+import type { NameRefusal } from "../agents/announcing.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_TEXTS } from "../base/origin.ts";
 import { saturatingSub } from "../base/saturating.ts";
@@ -35,6 +36,8 @@ interface MemberReaderOptions {
   readonly nowNs: () => number;
   /** Unix time of observer time 0, in ms. */
   readonly unixMsAtStart: () => number;
+  /** Why a member is not called what it announces; undefined = it is. */
+  readonly nameRefusalOf: (facts: MemberFacts) => NameRefusal | undefined;
   /** Now as a start time of processes. */
   readonly nowGeneration: () => number;
 }
@@ -78,27 +81,53 @@ export class MemberReader {
       : undefined;
     const user = processes.userName(uid, nowNs());
     const listener = observer.listeners[slots.listener[slot]!]!.name;
-    return { pid, uid, user, identity, listener, address: addressOf(slots, slot) };
+    const announced = table.announced[slot];
+    return { pid, uid, user, identity, listener, address: addressOf(slots, slot), announced };
   }
 
   member(asked: Asked): ExplainedMember {
     const { stall, address, isStalled, isGone, ended } = asked;
     const { lastNs, refused, pid, observerNs } = stall;
+    const { unbeaten, ...said } = this.#said(asked);
     const isLookedAt = isStalled || isGone || ended !== undefined;
     return {
       pid,
       source: address,
       verdict: isLookedAt ? this.#verdict(asked) : null,
-      silence_ms: wholeMsFromNs(saturatingSub(observerNs, lastNs)),
-      last_beat: {
-        time: this.time(lastNs),
-        number: u64Text(stall.lastNonceHi, stall.lastNonceLo),
-        status: statusText(stall.status) as "ok" | "degraded" | "critical",
-        from: address,
-      },
+      silence_ms: unbeaten === true ? 0 : wholeMsFromNs(saturatingSub(observerNs, lastNs)),
+      last_beat:
+        unbeaten === true
+          ? null
+          : {
+              time: this.time(lastNs),
+              number: u64Text(stall.lastNonceHi, stall.lastNonceLo),
+              status: statusText(stall.status) as "ok" | "degraded" | "critical",
+              from: address,
+            },
+      ...said,
+      ...(unbeaten === true ? { unbeaten } : {}),
       refused,
       who: this.#who(asked),
       proof: this.#proof(stall, address),
+    };
+  }
+
+  /** Of itself, by hello and bye. */
+  #said({
+    stall,
+    facts,
+    isGone,
+  }: Asked): Pick<ExplainedMember, "goodbye" | "unbeaten" | "announced"> {
+    const { observer, nameRefusalOf } = this.#options;
+    const { slots } = observer.tracker;
+    const slot = isGone ? -1 : observer.tracker.slotOf(stall.key);
+    const name = facts.announced ?? "";
+    return {
+      ...(slot >= 0 && slots.saidGoodbye(slot)
+        ? { goodbye: this.time(slots.goodbyeNs[slot]!) }
+        : {}),
+      ...(slot >= 0 && !slots.hasBeaten(slot) ? { unbeaten: true as const } : {}),
+      ...(name === "" ? {} : { announced: { name, refused: nameRefusalOf(facts) ?? "" } }),
     };
   }
 

@@ -2,6 +2,7 @@
 // is its own, what was done and what comes next; of a process that has never beaten, who it would
 // be. It makes no sentences. All is read when it is asked, between two turns: about 0.5 ms, and two
 // walks over the columns of the table.
+import type { NameRefusal } from "../agents/announcing.ts";
 import { existsSync } from "node:fs";
 import type { AgentState } from "../agents/agent_state.ts";
 import type { Mute } from "../agents/mutes.ts";
@@ -52,6 +53,8 @@ interface ExplainingOptions {
   readonly nowNs: () => number;
   /** Unix time of observer time 0, in ms. */
   readonly unixMsAtStart: () => number;
+  /** Why a member is not called what it announces; undefined = it is. */
+  readonly nameRefusalOf: (facts: MemberFacts) => NameRefusal | undefined;
   /** Now as a start time of processes. */
   readonly nowGeneration: () => number;
   readonly userName: (uid: number) => string;

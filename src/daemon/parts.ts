@@ -321,7 +321,7 @@ export function makeParts(options: PartsOptions): Parts {
   });
   const { recordAct } = options;
   const askers = makeAskerParts({
-    ...{ observer, recovery, muting, expected, refusals, processes, live, log, clock },
+    ...{ observer, recovery, muting, expected, refusals, processes, live, log, clock, names },
     ...{ events, feed, notes, gone, recordAct, unixMsAtStart, cutOff },
   });
   const told = { log, reports, rubbish, refusals };

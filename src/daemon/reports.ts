@@ -20,6 +20,7 @@ import { statusText } from "../wire/frame.ts";
 import {
   endFields,
   evidenceFields,
+  goodbyeFields,
   memberFields,
   refusedFields,
   unprovenField,
@@ -120,6 +121,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
       listener: listenerNames[stall.listener],
       silence_ms: wholeMsFromNs(saturatingSub(stall.observerNs, stall.lastNs)),
       threshold_ms: wholeMsFromNs(stall.thresholdNs),
+      ...goodbyeFields(stall),
       status: statusText(stall.status),
       last_nonce: BigInt(u64Text(stall.lastNonceHi, stall.lastNonceLo)),
       origin: originText(stall.origin),

@@ -109,7 +109,7 @@ function fieldsOf(agent: AgentView, nowNs: number): LogFields {
     status: statusText(agent.status),
     silence_ms: wholeMsFromNs(nowNs - lastBeatNs),
     threshold_ms: wholeMsFromNs(agent.thresholdNs),
-    stalls_in_ms: agent.isStalled ? undefined : wholeMsFromNs(deadlineNs - nowNs),
+    stalls_in_ms: Number.isFinite(deadlineNs) ? wholeMsFromNs(deadlineNs - nowNs) : undefined,
     state: agent.state,
     proven: agent.isProven,
     origin: originText(agent.origin),

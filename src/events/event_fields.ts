@@ -126,6 +126,13 @@ export const EVENT_FIELDS = {
     ),
   ),
   threshold: exported("threshold_ms", wholeMs("thresholdNs")),
+  /** Since its goodbye. */
+  goodbye: exported(
+    "goodbye_ms",
+    numberOf(({ observerNs, goodbyeNs = Number.NaN }) =>
+      wholeMsFromNs((observerNs as number) - (goodbyeNs as number)),
+    ),
+  ),
   verdict: exported("verdict", verdictWord("verdict")),
   unit: exported("unit", verdictWord("unit")),
   procState: exported("proc_state", verdictWord("procState")),

@@ -53,6 +53,7 @@ export const EVENT_KINDS = {
       "lastNs",
       "silence",
       "threshold",
+      "goodbye",
       "verdict",
       "unit",
       "procState",

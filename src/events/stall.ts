@@ -58,6 +58,8 @@ export interface Stall {
    * Beats of its pid that were refused since the last accepted one, most first; empty if none was.
    */
   readonly refused: readonly RefusalCount[];
+  /** Observer time of its goodbye, since which it has not ended; NaN = it said none. */
+  readonly goodbyeNs?: number;
   /** Its agent is muted: nobody is told, and nothing is done. */
   readonly isMuted?: boolean;
   /** What its process was doing; undefined = that was not looked at. */

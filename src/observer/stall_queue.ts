@@ -9,6 +9,7 @@ import { columnTable } from "../tables/columns.ts";
 import {
   refusalsOf,
   SLOT_COLUMNS,
+  SLOT_GOODBYE,
   SLOT_PROVEN,
   type SlotsView,
   sourceOf,
@@ -18,7 +19,7 @@ import type { Tracker } from "../tracker/tracker.ts";
 
 const { pid, key, agent, rule, source, observedNonceHi, observedNonceLo, lastNs } = SLOT_COLUMNS;
 const { origin, namespaceInode, generation, uid, status, payload, listener } = SLOT_COLUMNS;
-const { flags, refused, innerPid } = SLOT_COLUMNS;
+const { flags, refused, innerPid, goodbyeNs } = SLOT_COLUMNS;
 
 /** What a stall takes along from its slot, and from its lane. */
 class StallRows extends columnTable({
@@ -40,6 +41,7 @@ class StallRows extends columnTable({
   listener,
   flags,
   refused,
+  goodbyeNs,
 }) {
   readonly thresholdNs: Float64Array;
 
@@ -155,5 +157,6 @@ function stallOf(
     payload: rows.payload[row]!,
     listener: rows.listener[row]!,
     refused: refusalsOf(rows, row),
+    goodbyeNs: (rows.flags[row]! & SLOT_GOODBYE) !== 0 ? rows.goodbyeNs[row]! : Number.NaN,
   };
 }

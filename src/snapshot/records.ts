@@ -81,6 +81,8 @@ export const MEMBER_TEXTS = {
   unit: NAME,
   unitUser: NAME,
   container: NAME,
+  /** What it says that it is called; "" = nothing. */
+  announced: NAME,
 };
 
 export const TEXTS_FORM = new RecordForm(MEMBER_TEXTS);
@@ -102,6 +104,9 @@ export const MEMBER = new RecordForm(
     askedNs: NS,
     /** Of its stall. */
     stalledNs: NS_OR_NONE,
+    /** When it said goodbye, and how long it may take from then on; none = it did not. */
+    goodbyeNs: NS_OR_NONE,
+    goodbyeLastsNs: NS_OR_NONE,
     pid: u32(),
     key: u32(),
     innerPid: u32(),
@@ -125,6 +130,8 @@ export const MEMBER = new RecordForm(
     isStalled: FLAG,
     /** Its process has ended, and that was reported. */
     hasEnded: FLAG,
+    /** It has said hello, and sent no beat. */
+    isUnbeaten: FLAG,
     hasRegularNonce: FLAG,
     hasTerminalTimestamp: FLAG,
     /** Of its stall. */

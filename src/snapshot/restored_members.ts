@@ -19,6 +19,8 @@ export interface RestoredMember {
   readonly firstNs: number;
   readonly lastNs: number;
   readonly stalledNs: number;
+  /** NaN = it did not say goodbye. */
+  readonly goodbyeNs: number;
   /** It ended between its last beat and now, and that is to be reported. */
   readonly diedUnseen: boolean;
 }
@@ -69,6 +71,7 @@ export class RestoredMembers implements Iterable<RestoredMember> {
       firstNs: this.firstNs[row]!,
       lastNs: this.lastNs[row]!,
       stalledNs: this.#past(record.stalledNs),
+      goodbyeNs: this.#past(record.goodbyeNs),
       diedUnseen: this.diedUnseen[row] === 1,
     };
   }

@@ -56,6 +56,7 @@ const NO_MEMBER: Writable<MemberRecord> = {
   ...{ hasTerminalTimestamp: false, terminalTimestampHi: 0, terminalTimestampLo: 0 },
   ...{ timestampHi: 0, timestampLo: 0 },
   ...{ user: "", comm: "", exe: "", script: "", program: 0, unit: "", unitUser: "" },
+  ...{ announced: "", goodbyeNs: Number.NaN, goodbyeLastsNs: Number.NaN, isUnbeaten: false },
   ...{ container: "", verdict: "", stalledNs: Number.NaN, held: "", isRecovering: false },
 };
 
@@ -91,6 +92,11 @@ function readBeats(record: Writable<MemberRecord>, table: SlotTable, slot: numbe
   record.payload = slots.payload[slot]!;
   record.beats = slots.beats[slot]! + slots.beatsTaken[slot]!;
   record.askedNs = slots.askedNs[slot]!;
+  record.isUnbeaten = !slots.hasBeaten(slot);
+  const isLeaving = slots.saidGoodbye(slot);
+  const goodbyeNs = isLeaving ? slots.goodbyeNs[slot]! : Number.NaN;
+  record.goodbyeNs = goodbyeNs;
+  record.goodbyeLastsNs = slots.graceEndNs[slot]! + lanes.pauses.totalNs - goodbyeNs;
   record.hasRegularNonce = (flags & SLOT_HAS_REGULAR_NONCE) !== 0;
   record.lastNonceHi = slots.lastNonceHi[slot]!;
   record.lastNonceLo = slots.lastNonceLo[slot]!;
@@ -114,6 +120,7 @@ function readIdentity(record: Writable<MemberRecord>, table: SlotTable, slot: nu
   record.unit = identity?.unit ?? "";
   record.unitUser = identity?.unitUser ?? "";
   record.container = identity?.container ?? "";
+  record.announced = table.announced[slot] ?? "";
 }
 
 function readNames(

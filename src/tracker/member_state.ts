@@ -2,7 +2,7 @@
 import { AGENT_STATES, type MemberState } from "../agents/agent_state.ts";
 import { STATUS_CRITICAL, STATUS_OK } from "../wire/frame.ts";
 import type { SlotTable } from "./slot_table.ts";
-import { SLOT_STALL_EMITTED } from "./slots.ts";
+import { SLOT_GOODBYE, SLOT_STALL_EMITTED } from "./slots.ts";
 
 export function memberState({ slots, lanes }: SlotTable, slot: number, nowNs: number): MemberState {
   if (slots.isLatched(slot)) return "stalled";
@@ -10,7 +10,8 @@ export function memberState({ slots, lanes }: SlotTable, slot: number, nowNs: nu
   if (status === STATUS_CRITICAL) return "critical";
   if (lanes.isLate(slot)) return "late";
   if (status !== STATUS_OK) return "degraded";
-  if (lanes.isInGrace(slot, nowNs)) return "new";
+  // The grace of one that is about to end is no sign that it is new.
+  if (lanes.isInGrace(slot, nowNs) && !slots.saidGoodbye(slot)) return "new";
   return "ok";
 }
 
@@ -41,7 +42,7 @@ export function worstStates({ slots, lanes, agents, len }: SlotTable, nowNs: num
     else if (status[slot]! === STATUS_CRITICAL) rank = CRITICAL;
     else if (lane[slot]! >= lateFrom) rank = LATE;
     else if (status[slot]! !== STATUS_OK) rank = DEGRADED;
-    else if (graceEndNs[slot]! > awakeNs) rank = NEW;
+    else if (graceEndNs[slot]! > awakeNs && (flags[slot]! & SLOT_GOODBYE) === 0) rank = NEW;
     // A division costs more than all the rest, and neighbours are often of one agent.
     if (agent[slot]! !== agentBefore) {
       agentBefore = agent[slot]!;

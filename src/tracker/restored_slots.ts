@@ -6,6 +6,8 @@ import { assert } from "../base/assert.ts";
 import { IP_WORDS } from "../base/ip_text.ts";
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { RestoredMembers } from "../snapshot/restored_members.ts";
+import { sayGoodbye } from "./goodbyes.ts";
+import { awaitFirstBeat } from "./hellos.ts";
 import { isShared } from "./member_key.ts";
 import type { SlotTable } from "./slot_table.ts";
 import {
@@ -49,6 +51,7 @@ export function restoreSlots(
   table.slots.freshenFirst(table.len);
   writeColumns(table, restored);
   writeAddresses(table, restored);
+  writeAnnounced(table, restored);
   enter(table, restored);
   return restored;
 }
@@ -96,6 +99,14 @@ function writeColumns({ slots }: SlotTable, { rows, rowOf }: RestoredMembers): v
   for (const [name, flag] of FLAG_COLUMNS) rows.addFlag(name, rowOf, slots.flags, flag);
 }
 
+function writeAnnounced({ announced }: SlotTable, { rows, rowOf }: RestoredMembers): void {
+  const { texts, textsNumbers } = rows;
+  for (let slot = 0; slot < rowOf.length; slot++) {
+    const text = texts[textsNumbers[rowOf[slot]!]!]!;
+    if (text.announced !== "") announced[slot] = text.announced;
+  }
+}
+
 function takeF64(from: Float64Array, rowOf: Uint32Array, into: Float64Array): void {
   for (let slot = 0; slot < rowOf.length; slot++) into[slot] = from[rowOf[slot]!]!;
 }
@@ -128,6 +139,8 @@ function enter(table: SlotTable, members: RestoredMembers): void {
   if (pausedNs !== 0) for (let slot = 0; slot < count; slot++) slots.firstNs[slot]! -= pausedNs;
   table.share.enteredFirst(count);
   table.looks.enteredFirst(count);
+  const goodbyeNs = rows.f64("goodbyeNs");
+  const isUnbeaten = rows.u8("isUnbeaten");
   const isStalled = rows.u8("isStalled");
   const hasEnded = rows.u8("hasEnded");
   const { diedUnseen } = members;
@@ -135,11 +148,20 @@ function enter(table: SlotTable, members: RestoredMembers): void {
   const { newcomers } = table;
   for (let slot = 0; slot < count; slot++) {
     const row = rowOf[slot]!;
+    if (hasEnded[row] === 0 && isUnbeaten[row] === 1) awaitFirstBeat(table, slot);
+    if (hasEnded[row] === 0 && !Number.isNaN(goodbyeNs[row]!)) goOnLeaving(table, slot, members);
     if (isStalled[row] === 1) table.latch(slot);
     if (hasEnded[row] === 1) table.end(slot);
     else if (origin[slot] === ORIGIN_KERNEL_ATTESTED && diedUnseen[row] === 0)
       newcomers?.push(pid[slot]!);
   }
+}
+
+function goOnLeaving(table: SlotTable, slot: number, members: RestoredMembers): void {
+  const { goodbyeNs, record } = members.at(slot);
+  const { goodbyeLastsNs } = record;
+  if (Number.isFinite(goodbyeNs + goodbyeLastsNs))
+    sayGoodbye(table, slot, goodbyeNs, goodbyeLastsNs);
 }
 
 function enterLane({ slots, lanes, thresholdNs }: SlotTable, lastNs: Float64Array): void {

@@ -115,7 +115,8 @@ export class StatusWalk {
     if (!isLatched && !slots.hasEnded(slot)) agent.beating += 1;
     agent.state = worseState(agent.state, memberState(table, slot, nowNs()));
     const graceNs = slots.graceEndNs[slot]! - table.lanes.pauses.awakeNs(nowNs());
-    if (graceNs > 0) agent.graceLeftNs = Math.max(graceNs, agent.graceLeftNs || 0);
+    if (graceNs > 0 && !slots.owesNoBeats(slot))
+      agent.graceLeftNs = Math.max(graceNs, agent.graceLeftNs || 0);
     this.#passMute(agent, slot);
     this.#passRecovery(agent, key);
     if (!(silentNs / thresholdNs > agent.silenceNs / agent.thresholdNs) && agent.members > 1)

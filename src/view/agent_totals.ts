@@ -65,7 +65,7 @@ export class AgentTotals implements Totals {
     totals.byState[AGENT_STATES.indexOf(memberState(table, slot, this.#nowNs))]! += 1;
     if (!slots.hasEnded(slot)) totals.members += 1;
     if (!slots.hasEnded(slot) && !slots.isLatched(slot)) totals.beating += 1;
-    totals.oldestNs = least(totals.oldestNs, lastNs);
+    if (slots.hasBeaten(slot)) totals.oldestNs = least(totals.oldestNs, lastNs);
     totals.thresholdNs = least(totals.thresholdNs, thresholdNs);
     totals.silenceRatio = most(
       totals.silenceRatio,

@@ -206,10 +206,12 @@ export class EventFeed {
 
 function stallFields(stall: Stall): Partial<EventView> {
   const { pid, observerNs, lastNs, thresholdNs, verdict, isMuted } = stall;
+  const { goodbyeNs = Number.NaN } = stall;
   return {
     pid,
     silence_ms: silenceMs(observerNs, lastNs),
     threshold_ms: wholeMsFromNs(thresholdNs),
+    ...(Number.isNaN(goodbyeNs) ? {} : { goodbye_ms: silenceMs(observerNs, goodbyeNs) }),
     ...verdictFields(verdict),
     ...(isMuted === true ? { muted: true } : {}),
   };

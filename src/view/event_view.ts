@@ -13,6 +13,8 @@ export interface EventView {
   readonly pid?: number;
   readonly silence_ms?: number;
   readonly threshold_ms?: number;
+  /** Of a stall: since its goodbye. */
+  readonly goodbye_ms?: number;
   readonly muted?: boolean;
   readonly verdict?: StallVerdictWord;
   readonly tracer?: TracerView;

@@ -1,6 +1,7 @@
 // What `explain` answers: the facts, and no sentence of its own. The command makes the
 // words. Times are RFC 3339 in UTC with milliseconds; `null` is what is not known or does not
 // apply, and a `?` is a field that a daemon may leave out.
+import type { NameRefusal } from "../agents/announcing.ts";
 import type { AgentState } from "../agents/agent_state.ts";
 import type { GoneReason } from "../events/member_end.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
@@ -63,6 +64,12 @@ export interface ExplainedMember {
    * "held": its process runs, so it is not judged yet.
    */
   readonly cut_off?: "held" | "silent";
+  /** When it said goodbye, and has not ended since. */
+  readonly goodbye?: string;
+  /** It has said hello and not beaten yet. */
+  readonly unbeaten?: true;
+  /** What it says that it is called, and why it is not; "" = it is. */
+  readonly announced?: { readonly name: string; readonly refused: NameRefusal | "" };
 }
 
 export interface ExplainedVerdict {

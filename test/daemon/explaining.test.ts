@@ -15,6 +15,7 @@ import { Guard } from "../../src/observer/guard.ts";
 import { FakeSelfBeat, GUARD_DEFAULTS, range } from "../observer/guard_world.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
 import { outcomeOf } from "../support/outcome_of.ts";
+import { byeOf, helloOf } from "../support/scripted_listener.ts";
 import { ActsHarness, DANA } from "./acts_harness.ts";
 
 const FILE = `
@@ -85,6 +86,7 @@ async function explained(
       listeners: [],
     })),
     expectedOf: () => 8,
+    nameRefusalOf: ({ announced }) => (announced === "db" ? "other_rule" : undefined),
     nowNs,
     unixMsAtStart: () => 0,
     nowGeneration: () => 500,
@@ -151,6 +153,43 @@ describe("explain", () => {
       next: [{ what: "deadline" }],
       done: [],
       history: [],
+    });
+  });
+
+  test("of one that has said hello says so, and that its name was refused", async () => {
+    const { harness, view } = await explained();
+    harness.identities.table.set(300, { comm: "api" });
+    harness.processes.set(300, 3);
+    harness.listener.queue([helloOf(300, { name: "db" })]);
+    harness.turns();
+    harness.pass(3_600_000);
+    harness.turns();
+    expect(await view("300")).toMatchObject({
+      state: "new",
+      member: {
+        unbeaten: true,
+        last_beat: null,
+        verdict: null,
+        silence_ms: 0,
+        announced: { name: "db", refused: "other_rule" },
+      },
+      next: [],
+    });
+  });
+
+  test("of one that said goodbye says when, and that it hangs when its time is over", async () => {
+    const { harness, view } = await explained();
+    harness.listener.queue([byeOf(100, { nonce: 9 })]);
+    harness.turns();
+    expect(await view("100")).toMatchObject({
+      state: "ok",
+      member: { goodbye: expect.any(String) },
+    });
+    harness.pass(90_000);
+    harness.turns();
+    expect(await view("100")).toMatchObject({
+      state: "stalled",
+      member: { goodbye: expect.any(String) },
     });
   });
 

@@ -91,6 +91,12 @@ describe("stalls and returns", () => {
     ]);
   });
 
+  test("a stall of one that hangs while it stops tells since when", () => {
+    const { reports, lines } = new Subject();
+    reports.stalled(stallOf({ observerNs: 95e9, goodbyeNs: 5e9 }));
+    expect(lines[0]).toContain(" since=goodbye goodbye_ms=90000 ");
+  });
+
   test("a stall tells that its sender is not proven, where a sender could be", () => {
     const { reports, lines } = new Subject();
     reports.stalled(stallOf({ proven: false }));

@@ -38,6 +38,7 @@ describe("restoreMembers()", () => {
         firstNs: -80.5 * S,
         lastNs: -1.5 * S,
         stalledNs: Number.NaN,
+        goodbyeNs: Number.NaN,
         diedUnseen: false,
       },
     ]);

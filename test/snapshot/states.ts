@@ -36,6 +36,8 @@ export const MEMBER: MemberRecord = {
   beats: 80,
   askedNs: 0,
   stalledNs: Number.NaN,
+  goodbyeNs: Number.NaN,
+  goodbyeLastsNs: Number.NaN,
   pid: 4711,
   key: 4711,
   innerPid: 0,
@@ -55,6 +57,7 @@ export const MEMBER: MemberRecord = {
   isFirstBeat: false,
   isStalled: false,
   hasEnded: false,
+  isUnbeaten: false,
   hasRegularNonce: true,
   hasTerminalTimestamp: false,
   verdict: "",
@@ -73,6 +76,7 @@ export const MEMBER: MemberRecord = {
   unit: "worker@3.service",
   unitUser: "",
   container: "",
+  announced: "front-7",
 };
 
 export const EMPTY: State = {

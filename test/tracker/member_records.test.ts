@@ -107,6 +107,46 @@ describe("memberRecords() and restoreSlots()", () => {
     expect(after.tracker.table.agents.presentOf(0)).toBe(0);
   });
 
+  test("keep what a member announced and asked for, and that it has said goodbye", () => {
+    const before = new Harness();
+    for (const pid of [7, 8]) before.beat(pid, 1, 900, BEAT);
+    before.tracker.table.greet(before.tracker.slotOf(7), "front-7", 5e9);
+    before.sayGoodbye(7, 950, 3_000);
+    const after = next(recordsOf(before));
+    const slot = after.tracker.slotOf(7);
+    const { slots, table } = after.tracker;
+    expect([table.announced[slot], slots.askedNs[slot]]).toEqual(["front-7", 5e9]);
+    expect([slots.saidGoodbye(slot), slots.goodbyeNs[slot]]).toEqual([true, -100]);
+    expect(after.due(2_899).stalled).toEqual([8]);
+    expect(after.due(2_900).stalled).toEqual([7]);
+    after.beat(7, 2, 2_950, BEAT);
+    expect(slots.saidGoodbye(slot)).toBe(false);
+    after.tracker.checkInvariants();
+  });
+
+  test("keep that a member has said hello and not beaten: it owes no beats", () => {
+    const before = new Harness();
+    before.greet("hello", 7, 1n, 900, BEAT);
+    const after = next(recordsOf(before));
+    expect(after.due(1e12).stalled).toEqual([]);
+    expect(after.tracker.slots.hasBeaten(after.tracker.slotOf(7))).toBe(false);
+    after.beat(7, 1, 1e12, BEAT);
+    expect(after.due(1e12 + THRESHOLD).stalled).toEqual([7]);
+    after.tracker.checkInvariants();
+  });
+
+  test("keep of a stall that it came since a goodbye", () => {
+    const before = new Harness();
+    before.beat(7, 1, 100, BEAT);
+    before.sayGoodbye(7, 150, 300);
+    expect(before.stalled(WRITTEN)).toEqual([7]);
+    const after = next(recordsOf(before));
+    expect([after.latched(7), after.tracker.slots.saidGoodbye(0)]).toEqual([true, true]);
+    after.beat(7, 2, 10, BEAT);
+    expect([after.latched(7), after.tracker.slots.saidGoodbye(0)]).toEqual([false, false]);
+    after.tracker.checkInvariants();
+  });
+
   test("know another process under the pid of a member", () => {
     const before = new Harness();
     before.beat(7, 40, 990, BEAT);

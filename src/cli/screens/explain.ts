@@ -72,7 +72,7 @@ function headline(view: ExplainView, times: Times): string {
     const beat = wanted === 1 ? "beats" : "beat";
     return `missing${lasts}. ${view.beating} of ${plural(wanted, "member")} ${beat}.`;
   }
-  return `${state}. ${stateSentence(view)}`;
+  return `${state}. ${stateSentence(view, times)}`;
 }
 
 function goneSentence({ member }: ExplainView, times: Times): string {
@@ -97,12 +97,15 @@ function goneSentence({ member }: ExplainView, times: Times): string {
   }
 }
 
-function stateSentence(view: ExplainView): string {
+function stateSentence(view: ExplainView, times: Times): string {
   const { state, rule, member, expected, next } = view;
   if (member === null)
     return state === "new" && expected !== null ? "None of it beats yet." : "It has no member.";
   if (member.cut_off === "held") return "It is silent, and its process runs: not judged yet.";
   if (member.verdict !== null) return "Its process is gone, and its threshold is not over.";
+  if (member.goodbye !== undefined)
+    return `It said goodbye at ${times.at(member.goodbye)}, and owes no beats.`;
+  if (member.unbeaten) return "It said hello, and owes no beats before its first one.";
   if (state === "critical" || state === "degraded") return "It says so itself.";
   const guard = next.find((row) => row.what === "guard_ends");
   if (state === "late" && guard !== undefined) return `The guard holds it: ${atOnce(guard)}.`;

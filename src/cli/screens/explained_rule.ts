@@ -5,6 +5,7 @@ import { isNetworkOrigin, ORIGIN_TEXTS } from "../../base/origin.ts";
 import { ordinal } from "../../config/problems/fault.ts";
 import { alternatives, quoted } from "../../config/problems/found.ts";
 import type {
+  ExplainedMember,
   ExplainedRuleView,
   ExplainView,
   FailedRule,
@@ -31,8 +32,15 @@ export function whoLines({ member }: ExplainView, times: Times): string[] {
   const vouched = `${ORIGIN_WORDS[proof.origin] ?? proof.origin} (listener ${proof.listener})`;
   return [
     ...(parts.length === 0 ? [] : [parts.join(", ")]),
+    ...announcedLines(member),
     isRemote ? vouched : `${vouched}, ${space}`,
   ];
+}
+
+function announcedLines({ announced }: ExplainedMember): string[] {
+  if (announced === undefined) return [];
+  const { name, refused } = announced;
+  return [`announces ${name}${refused === "" ? "" : `: refused (${refused})`}`];
 }
 
 const ORIGIN_WORDS: Readonly<Record<string, string>> = {

@@ -151,6 +151,9 @@ export function evidenceLines(view: ExplainView, times: Times): string[] {
   if (member.source !== "") return remoteLines(member, times);
   return [
     ...massLines(view),
+    ...(member.goodbye === undefined
+      ? []
+      : [`it said goodbye at ${times.exactly(member.goodbye)}, and has not ended since`]),
     ...(verdict === null ? [] : processLines(verdict)),
     ...lastBeatLines(view, times),
     ...(verdict?.verdict === "hung" && member.cut_off !== undefined ? CUT_OFF : []),
