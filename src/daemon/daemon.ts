@@ -119,7 +119,7 @@ export class Daemon {
     } catch (error) {
       daemon.#parts.kept.beginEnd();
       await daemon.#shutdown.unwind();
-      throw error;
+      if (!daemon.#shutdown.hasFault) throw error;
     }
     return daemon;
   }
@@ -200,8 +200,10 @@ export class Daemon {
       ),
     );
     shutdown.add(closings.closingChildren(parts, writers));
+    shutdown.throwFault();
     await this.#heartbeat.open(config);
     shutdown.add(closings.closingHeartbeat(this.#heartbeat));
+    shutdown.throwFault();
     const servers = this.#servers;
     shutdown.add(closings.closingServer(() => servers.http));
     servers.openHttp(config, metricsPortMayChange);
@@ -222,6 +224,7 @@ export class Daemon {
     this.#openHardwareWatchdog();
     this.#warn();
     await logStartFindings({ log: parts.log, config, file: this.#options.configFile });
+    shutdown.throwFault();
     const runtimeFd = findRuntimeEvents();
     if (runtimeFd < 0)
       parts.log.warn("polling for events", { every_ms: 5, reason: "event descriptor not found" });

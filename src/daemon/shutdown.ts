@@ -71,6 +71,19 @@ export class Shutdown {
     return this.#reason !== undefined;
   }
 
+  /** An error that nobody caught ends the daemon, and was said. */
+  get hasFault(): boolean {
+    return this.#reason === INTERNAL_ERROR;
+  }
+
+  /**
+   * Ends a start in which there was such an error: what is opened after it would stay open. For
+   * after each thing that a start awaits.
+   */
+  throwFault(): void {
+    if (this.hasFault) throw new Error("an error that nobody caught has ended the start");
+  }
+
   get hasBegun(): boolean {
     return this.#hasBegun;
   }
@@ -119,7 +132,7 @@ export class Shutdown {
    * trusted. It ends as by a second signal, the state stays as it was last written.
    */
   fault(error: unknown): void {
-    if (this.#reason === INTERNAL_ERROR) return;
+    if (this.hasFault) return;
     this.#reason = INTERNAL_ERROR;
     this.#exitCode = 1;
     armAlarm(FAULT_MS_MAX);
@@ -161,10 +174,11 @@ export class Shutdown {
   }
 
   /**
-   * After a failed start: only what is open is closed, and nothing is said; the caller says why.
+   * After a failed start: only what is open is closed, and nothing is said; the caller says why. By
+   * then the end after a fault may have closed what was opened before it.
    */
   async unwind(): Promise<void> {
-    await this.#closeAll("failed_start");
+    await this.#closeAll(this.hasFault ? "abort" : "failed_start");
   }
 
   async #closeAll(kind: EndKind): Promise<void> {
