@@ -251,6 +251,7 @@ export class Daemon {
     exportBoot(this.#writers?.exporter, observer.nowNs(), this.#options.configFile);
     this.#parts.feed.booted(VERSION, process.pid, observer.nowNs());
     tellUnseenEnds(this.#parts, state, this.#noted);
+    if (state !== undefined) state.restored = undefined;
     this.#ready = true;
     this.#notify?.ready(observer.nowNs());
     if (this.#options.refused === undefined)

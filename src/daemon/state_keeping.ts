@@ -50,8 +50,10 @@ interface Failure {
 }
 
 export class StateKeeping implements Deadline {
-  /** What the daemon before this one left; undefined = nothing that can be used. */
-  readonly found: ReadState | undefined;
+  /** What the daemon before this one left, until the first turn; undefined = nothing of use. */
+  #found: ReadState | undefined;
+  /** The daemon before this one did not come to its last writing. */
+  readonly isAfterKill: boolean;
   readonly counters = new Counters(STATE, this);
   #lock: LockFile;
   /** Another process has the file now: it is written no more. */
@@ -103,14 +105,14 @@ export class StateKeeping implements Deadline {
   private constructor(options: StateKeepingOptions, lock: LockFile, found: ReadState | undefined) {
     this.#options = options;
     this.#lock = lock;
-    this.found = found;
+    this.#found = found;
+    this.isAfterKill = lock.wasLeft || found?.moment.isFinal === false;
     const { path, calls, rows, monotonicNs, isBusy } = options;
     this.#writer = new StateWriter({ path, calls, rows, monotonicNs, isBusy });
   }
 
-  /** The daemon before this one did not come to its last writing. */
-  get isAfterKill(): boolean {
-    return this.#lock.wasLeft || this.found?.moment.isFinal === false;
+  get found(): ReadState | undefined {
+    return this.#found;
   }
 
   /** Files that were written since the start. */
@@ -143,6 +145,8 @@ export class StateKeeping implements Deadline {
   }
 
   maintain(nowNs: number): void {
+    // It is as large as all its members, and lives in the tracker now.
+    this.#found = undefined;
     const mark = this.#options.mark();
     if (mark !== this.#mark || this.#isStale(nowNs)) this.#writer.changed(nowNs);
     this.#mark = mark;

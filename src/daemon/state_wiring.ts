@@ -37,8 +37,11 @@ interface StateOptions {
 
 export interface OpenState {
   readonly keeping: StateKeeping;
-  /** What was given back; undefined = there was no state. */
-  readonly restored: RestoredState | undefined;
+  /**
+   * What was given back, until all of it is told: of many members it is much memory. Undefined =
+   * there was no state.
+   */
+  restored: RestoredState | undefined;
   /** Of recoveries that the next daemon must know of. */
   readonly journal: FiredJournal | undefined;
   readonly noted: NotedState;

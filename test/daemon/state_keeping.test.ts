@@ -55,6 +55,9 @@ describe("StateKeeping", () => {
     const after = open(path);
     expect(Array.from(after.keeping!.found!.member, ({ pid }) => pid)).toEqual([7]);
     expect(after.keeping!.found!.moment).toMatchObject({ isFinal: true, version: "1.2.3" });
+    // With the first turn it is no more: of many members it would be most of the memory.
+    after.keeping!.maintain(0);
+    expect(after.keeping!.found).toBeUndefined();
     await after.keeping!.close();
     expect([before.lines, after.lines]).toEqual([[], []]);
     expect(readdirSync(directory.path).toSorted()).toEqual(["state", "state.lock"]);
