@@ -259,9 +259,10 @@ describe.concurrent("a daemon with a network listener does not start", () => {
   });
 });
 
+/** Beats, and falls silent without a bye. */
 function beat(client: Client, count: number): void {
-  for (let sent = 0; sent < count; sent++) expect(client.beat().kind).toBe("sent");
-  client.close();
+  using silent = client;
+  for (let sent = 0; sent < count; sent++) expect(silent.beat().kind).toBe("sent");
 }
 
 /** What the start-up warned about, of the three things that network listeners are warned about. */
