@@ -1,5 +1,5 @@
 // What the end of a member means (spec 14 section 4).
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import {
   actionOf,
@@ -9,6 +9,10 @@ import {
   type MemberEnd,
   ON_EXITS,
 } from "../../src/agents/ends.ts";
+import { atLength } from "../support/at_length.ts";
+import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 function ended(waitStatus: number, more: Partial<MemberEnd> = {}): MemberEnd {
   const none = { isStalled: false, isSignalled: false, isAnnounced: false, saidGoodbye: false };
@@ -135,6 +139,6 @@ test("howEnded() is what the page says of every status and every circumstance", 
     fc.property(policy, end, (one, another) => {
       expect(howEnded(one, another)).toBe(byThePage(one, another) as "clean");
     }),
-    { numRuns: 2_000 },
+    { numRuns: atLength(200, 4_000) },
   );
 });

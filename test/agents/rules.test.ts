@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { coversMatch, type Match, type MatchFacts } from "../../src/agents/match.ts";
 import { AgentRules, RULE_NONE } from "../../src/agents/rules.ts";
 import { ruleOfTwin } from "../reference/rules.ts";
+import { atLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
@@ -152,7 +153,7 @@ test("AgentRules.ruleOf() is what the slow twin says", () => {
     fc.property(fc.array(MATCH, { maxLength: 5 }), FACTS, (matches, facts) => {
       expect(ruleOf(matches, facts)).toBe(ruleOfTwin(matches, facts));
     }),
-    { numRuns: 2_000 },
+    { numRuns: atLength(200, 4_000) },
   );
 });
 
@@ -176,7 +177,7 @@ describe("coversMatch()", () => {
         if (!coversMatch(wide, narrow, ["a", "b"])) return;
         if (ruleOf([narrow], facts) === 0) expect(ruleOf([wide], facts)).toBe(0);
       }),
-      { numRuns: 5_000 },
+      { numRuns: atLength(500, 10_000) },
     );
   });
 });

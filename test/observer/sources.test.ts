@@ -6,6 +6,7 @@ import { ORIGIN_NETWORK_UNVERIFIED, ORIGIN_OPERATOR_ATTESTED } from "../../src/b
 import { type EventBatch, keyOfRow, sourceOfRow } from "../../src/events/event_batch.ts";
 import { isShared } from "../../src/tracker/member_key.ts";
 import { FRESH_AGENT_RESUMED, FRESH_WARRANTED } from "../../src/tracker/tracker.ts";
+import { atLength } from "../support/at_length.ts";
 import { beatOf, type Datagram, ScriptedListener } from "../support/scripted_listener.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 import { ObserverHarness, type ObserverHarnessOptions } from "./harness.ts";
@@ -164,6 +165,6 @@ test("any number of sources and pids are told apart as a map of both would", () 
       harness.pump();
       expect(stalled(harness).toSorted()).toEqual([...last.keys()].toSorted());
     }),
-    { numRuns: 100 },
+    { numRuns: atLength(30, 200) },
   );
 });

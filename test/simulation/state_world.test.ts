@@ -7,12 +7,13 @@ import { Random } from "./random.ts";
 import type { StateDaemon } from "./state_daemon.ts";
 import { readOf } from "../snapshot/states.ts";
 import { StateWorld } from "./state_world.ts";
+import { rowsAtLength } from "../support/at_length.ts";
 import { TEST_MS_MAX } from "../support/test_ms_max.ts";
 
 // A busy machine may be slow; what a run does depends on its seed alone.
 setDefaultTimeout(TEST_MS_MAX);
 
-const SEEDS = [9, 10];
+const SEEDS = rowsAtLength([10, 9]);
 const LIVES = 40;
 const STEPS_MAX = 80;
 /** Of a life in which all that a start holds is over. */

@@ -1,5 +1,5 @@
 // The rules that every screen obeys, whatever is in its view.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { AGENT_STATES } from "../../../src/agents/agent_state.ts";
 import { mutesScreen } from "../../../src/cli/screens/acts.ts";
@@ -25,6 +25,8 @@ import { LOCAL, Times, UTC } from "../../../src/cli/screens/times.ts";
 import { EVENT_VIEW_KINDS, type EventViewKind } from "../../../src/view/event_view.ts";
 import type { ExplainView } from "../../../src/view/explain_view.ts";
 import type { AgentStatusView, StatusView } from "../../../src/view/status_view.ts";
+import { atLength } from "../../support/at_length.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { MUTES, RELOADS } from "./acts_views.ts";
 import * as explained from "./explain_views.ts";
 import { terminal } from "./printed.ts";
@@ -41,6 +43,8 @@ import {
   statusOf,
   WORKER_MEMBERS,
 } from "./status_views.ts";
+
+setDefaultTimeout(TEST_MS_MAX);
 
 // Names that others have chosen: colours, bidi controls, wide and combining signs, spaces.
 const foreignText = fc
@@ -104,7 +108,7 @@ describe("whatever a view holds", () => {
         expect(widest(text)).toBeLessThanOrEqual(screen.width);
         expect(text).not.toMatch(CONTROL);
       }),
-      { numRuns: 150 },
+      { numRuns: atLength(30, 300) },
     );
   });
 
@@ -116,7 +120,7 @@ describe("whatever a view holds", () => {
         expect(lines).toHaveLength(view.agents.length + 1);
         expect(plainStatus(view)).not.toMatch(CONTROL);
       }),
-      { numRuns: 60 },
+      { numRuns: atLength(15, 150) },
     );
   });
 
@@ -128,7 +132,7 @@ describe("whatever a view holds", () => {
         expect(line.indexOf("\n")).toBe(line.length - 1);
         expect(JSON.stringify(JSON.parse(line))).toBe(JSON.stringify(view));
       }),
-      { numRuns: 60 },
+      { numRuns: atLength(15, 150) },
     );
   });
 
@@ -148,7 +152,7 @@ describe("whatever a view holds", () => {
         expect(widest(printed)).toBeLessThanOrEqual(screen.width);
         expect(printed).not.toMatch(CONTROL);
       }),
-      { numRuns: 100 },
+      { numRuns: atLength(25, 250) },
     );
   });
 });

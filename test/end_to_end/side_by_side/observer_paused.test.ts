@@ -53,8 +53,9 @@ describe.concurrent.skipIf(crewProgram === undefined)(
           const { accepted } = (await daemon.state()).listeners[0]!;
           await daemon.untilReceived(accepted + 3 * AGENTS);
           expect(daemon.saying("agent stalled").map(pidOf)).toEqual([pids[7]!]);
-          const [paused] = daemon.saying("observer paused");
-          expect(paused?.fields.get("cause")).toBe(cause!);
+          // A busy machine makes pauses of its own.
+          const paused = daemon.saying("observer paused");
+          expect(paused.map(({ fields }) => fields.get("cause"))).toContain(cause);
           const page = await daemon.page();
           expect(sampleAt(page, "varta_observer_paused_seconds_total")).toBeGreaterThan(1);
         }),

@@ -12,6 +12,7 @@ import type { CapturedOutput } from "../../../src/events/captured_output.ts";
 import type { CompleteOutcome } from "../../../src/events/outcome.ts";
 import { PipeOutput, Tail } from "../../../src/recovery/children/child_output.ts";
 import { PLAIN_SETTING, ProcessRunner } from "../../../src/recovery/children/child_runner.ts";
+import { atLength } from "../../support/at_length.ts";
 import { openDescriptors, openedSince } from "../../support/descriptors.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 import { ScriptedRunner, SIGKILL, stallOf, until } from "../harness.ts";
@@ -55,7 +56,7 @@ describe("Tail", () => {
         const all = Buffer.concat(pushed);
         expect(Buffer.from(tail.bytes())).toEqual(all.subarray(Math.max(0, all.length - bytesMax)));
       }),
-      { numRuns: 500 },
+      { numRuns: atLength(100, 1_000) },
     );
   });
 
