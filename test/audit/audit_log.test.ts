@@ -152,7 +152,9 @@ describe("sync", () => {
   test("happens for every record of a pass, one by one", async () => {
     using directory = new AuditDirectory();
     const disk = new FaultyDisk();
-    const driven = await DrivenLog.open(directory.log, { calls: disk.calls });
+    // Whatever the disk of this machine takes for them.
+    const given = { calls: disk.calls, monotonicNs: () => 0 };
+    const driven = await DrivenLog.open(directory.log, given);
     await driven.record(...[1, 2, 3, 4, 5].map(refusal));
     expect([disk.writes, disk.syncs]).toEqual([6, 6]);
     await driven.log.close();
@@ -235,6 +237,9 @@ describe("a pass", () => {
   });
 });
 
+/** Of which a pass makes three. */
+const SLOW_SYNC_NS = 20 * NS_PER_MS;
+
 describe("a slow disk", () => {
   test("holds up no turn, fills the ring, drops and counts, and leaves a gap in seq only", async () => {
     using directory = new AuditDirectory();
@@ -278,9 +283,14 @@ describe("a slow disk", () => {
   test("costs no record while fewer than a ring come during one sync", async () => {
     using directory = new AuditDirectory();
     const disk = new FaultyDisk();
-    const driven = await DrivenLog.open(directory.log, { calls: disk.calls });
+    let nowNs = 0;
+    const driven = await DrivenLog.open(directory.log, {
+      calls: disk.calls,
+      monotonicNs: () => nowNs,
+    });
     let pid = 0;
     disk.beforeSync = () => {
+      nowNs += SLOW_SYNC_NS;
       for (let i = 0; i < 50 && pid < 1000; i++) driven.log.record(refusal(++pid), UNIX_MS);
     };
     await driven.refuse(0);

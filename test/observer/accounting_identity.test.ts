@@ -39,7 +39,7 @@ import { ScriptedClock } from "./harness.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 
-const RUNS = atLength(30, 300);
+const RUNS = atLength(120, 300);
 const OWN = process.pid;
 const OWN_UID = process.geteuid!();
 const NET = { address: "127.0.0.1", port: 0, acceptRecovery: false };
