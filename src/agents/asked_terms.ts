@@ -1,7 +1,8 @@
 // What becomes of what a member asks for: its own threshold, and more time (spec 15 section 8.1,
 // spec 20 section 4). Pure decisions; a program may ask for anything, and a rule says how far that
 // is heard.
-import { NS_PER_MS, NS_PER_S, NS_PER_US } from "../base/time.ts";
+import { EXTEND_NS_MAX } from "../base/limits.ts";
+import { NS_PER_MS, NS_PER_US } from "../base/time.ts";
 
 /** How far a policy hears its members; both are its threshold where it says nothing. */
 export interface AskedBounds {
@@ -25,9 +26,6 @@ const ASKED_STEPS = Array.from({ length: STEP_DECADES }, (_, decade) =>
 
 /** More than three years, as nobody means it. */
 const ASKED_NS_MAX = ASKED_STEPS.at(-1)!;
-
-/** A program that needs longer beats meanwhile. */
-export const EXTEND_NS_MAX = 600 * NS_PER_S;
 
 /** What a member asks for that says how often it beats; NaN = for nothing. */
 export function askedOfInterval(intervalMs: number): number {

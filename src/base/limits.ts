@@ -47,6 +47,9 @@ export const THRESHOLD_NS_MIN = 10 * NS_PER_MS;
  */
 export const THRESHOLDS_MAX = 256;
 
+/** More time that a member may ask for at once: a program that needs longer beats meanwhile. */
+export const EXTEND_NS_MAX = 600 * NS_PER_S;
+
 /** burst x 10^9 token-nanoseconds must stay below 2^53 to be exact. */
 export const GLOBAL_BURST_MAX = 9_000_000;
 

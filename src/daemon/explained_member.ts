@@ -23,6 +23,7 @@ import type {
 } from "../view/explain_view.ts";
 import type { GoneMember } from "../view/gone_members.ts";
 import type { StallNote } from "../view/stall_notes.ts";
+import { saidView } from "../view/said_view.ts";
 import { statusText } from "../wire/frame.ts";
 
 export type ProcessFacts = Pick<
@@ -112,17 +113,19 @@ export class MemberReader {
     };
   }
 
-  /** Of itself, by hello and bye. */
+  /** Of itself, by hello and bye, and at a notify listener. */
   #said({
     stall,
     facts,
     isGone,
-  }: Asked): Pick<ExplainedMember, "goodbye" | "unbeaten" | "announced"> {
+  }: Asked): Pick<ExplainedMember, "goodbye" | "unbeaten" | "announced" | "said"> {
     const { observer, nameRefusalOf } = this.#options;
-    const { slots } = observer.tracker;
+    const { slots, table } = observer.tracker;
     const slot = isGone ? -1 : observer.tracker.slotOf(stall.key);
     const name = facts.announced ?? "";
+    const words = saidView(table.said[slot]);
     return {
+      ...(words === null ? {} : { said: words }),
       ...(slot >= 0 && slots.saidGoodbye(slot)
         ? { goodbye: this.time(slots.goodbyeNs[slot]!) }
         : {}),

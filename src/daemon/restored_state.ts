@@ -3,6 +3,7 @@
 // watched is to be reported, and each member to be named by the rules of now.
 import { muteOfRecord } from "../agents/mute_records.ts";
 import type { Mutes } from "../agents/mutes.ts";
+import { EXTEND_NS_MAX } from "../base/limits.ts";
 import { restorePrefix, restoreSender } from "../listener/sender_records.ts";
 import type { SenderTable } from "../listener/sender_table.ts";
 import type { History } from "../recovery/history.ts";
@@ -20,6 +21,7 @@ import type {
 } from "../snapshot/records.ts";
 import { type RestoredMembers, restoreMembers } from "../snapshot/restored_members.ts";
 import { restoreRest } from "../snapshot/restored_rest.ts";
+import { restoreSaid } from "../tracker/said_records.ts";
 import { restoreSlots } from "../tracker/restored_slots.ts";
 import type { SlotTable } from "../tracker/slot_table.ts";
 
@@ -77,6 +79,8 @@ export function restoreState(
   const members = restoreSlots(table, found.members, (name) => listenerNumber(name) ?? -1);
   // Nobody listened until now: each has one full threshold from here on.
   table.lanes.pauses.startAt(nowNs);
+  for (const said of continuation.otherBoot === "" ? state.said : [])
+    restoreSaid(table, said, continuation.end(said.movedNs, EXTEND_NS_MAX));
   const rest = restoreRest(state, continuation, nowNs);
   parts.history.restore(rest.window, rest.pace, nowNs);
   for (const storm of rest.storm) parts.storm.restore(storm);

@@ -5,6 +5,7 @@ import { originText } from "../base/origin.ts";
 import { NS_PER_MS, wholeMsFromNs } from "../base/time.ts";
 import type { Pieces } from "../base/pieces.ts";
 import type { AgentView, AgentWalk } from "../view/agent_view.ts";
+import { saidText } from "../view/said_view.ts";
 import type { View } from "../view/view.ts";
 import { statusText } from "../wire/frame.ts";
 import { memberFields, refusedFields } from "./agent_fields.ts";
@@ -113,6 +114,7 @@ function fieldsOf(agent: AgentView, nowNs: number): LogFields {
     state: agent.state,
     proven: agent.isProven,
     origin: originText(agent.origin),
+    said: agent.said === null ? undefined : saidText(agent.said),
     ...refusedFields(refused),
   };
 }

@@ -15,6 +15,7 @@ import type {
   StateRow,
 } from "../snapshot/records.ts";
 import { type MemberNames, memberRecords } from "../tracker/member_records.ts";
+import { saidRecords } from "../tracker/said_records.ts";
 import type { SlotTable } from "../tracker/slot_table.ts";
 
 /** What of the daemon outlives it. */
@@ -44,6 +45,7 @@ export function* stateRows(parts: StateParts, moment: Moment): Iterable<StateRow
     row ??= { kind: "member", values };
     yield row;
   }
+  for (const values of saidRecords(parts.table)) yield { kind: "said", values };
   // First those: an agent that goes missing between two slices is in both, not in neither.
   for (const values of parts.graces()) yield { kind: "grace", values };
   for (const values of parts.missing()) yield { kind: "missing", values };

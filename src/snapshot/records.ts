@@ -38,6 +38,8 @@ const PATH_BYTES_MAX = 8_192;
 const REASON_BYTES_MAX = 1_024;
 /** The JSON of one event; a longer one is left out. */
 export const EVENT_BYTES_MAX = 4_096;
+/** 256 bytes that are no UTF-8 become as many characters of three. */
+const SAID_BYTES_MAX = 768;
 /** Starts of recoveries that one budget counts. */
 const STARTS_MAX = 1_024;
 /** The starts of a storm window; a limit beyond it is none. */
@@ -268,6 +270,19 @@ const NOTE = new RecordForm({
   cpuTicks: COUNT_OR_NONE,
 });
 
+/** What a member has said of itself beside its beats (spec 20 section 3). */
+const SAID = new RecordForm({
+  key: u32(),
+  generation: COUNT_OR_NONE,
+  status: text(SAID_BYTES_MAX),
+  isReloading: FLAG,
+  errno: u32(),
+  /** Another process in its place has beaten for it. */
+  isSpokenFor: FLAG,
+  /** Until when it is not judged because it has asked for that; NaN = it has not. */
+  movedNs: NS_OR_NONE,
+});
+
 /** Something that was done about a stall that lasts. */
 const DONE = new RecordForm({
   key: u32(),
@@ -292,6 +307,7 @@ export type GuardRecord = RecordOf<typeof GUARD>;
 export type HistoryRecord = RecordOf<typeof HISTORY>;
 export type NoteRecord = RecordOf<typeof NOTE>;
 export type DoneRecord = RecordOf<typeof DONE>;
+export type SaidRecord = RecordOf<typeof SAID>;
 
 /** All that a state file says. */
 export interface State {
@@ -310,6 +326,7 @@ export interface State {
   readonly history: readonly HistoryRecord[];
   readonly note: readonly NoteRecord[];
   readonly done: readonly DoneRecord[];
+  readonly said: readonly SaidRecord[];
 }
 
 export type RecordKind = keyof State;
@@ -354,6 +371,7 @@ export const RECORD_KINDS: ReadonlyMap<RecordKind, Kind> = new Map<RecordKind, K
   ["history", { form: HISTORY, countMax: AGENT_HISTORIES_MAX * AGENT_EVENTS_MAX }],
   ["note", { form: NOTE, countMax: STALL_NOTES_MAX }],
   ["done", { form: DONE, countMax: STALL_NOTES_MAX * STALL_NOTE_ROWS_MAX }],
+  ["said", { form: SAID, countMax: TRACKER_CAPACITY_MAX }],
 ]);
 
 /** The longest record: a storm with all its starts. */

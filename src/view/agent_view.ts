@@ -6,6 +6,7 @@ import type { Observer } from "../observer/observer.ts";
 import { GENERATION_NS, nowGeneration } from "../processes/generation.ts";
 import { memberState } from "../tracker/member_state.ts";
 import type { SlotTable } from "../tracker/slot_table.ts";
+import { type SaidView, saidView } from "./said_view.ts";
 import { silenceNs } from "./silence.ts";
 import { refusalsOf, sourceOf } from "../tracker/slots.ts";
 
@@ -42,6 +43,8 @@ export interface AgentView {
   readonly thresholdNs: number;
   /** Observer time at which it stalls if no beat comes; NaN = it has stalled. */
   readonly deadlineNs: number;
+  /** What it has said of itself beside its beats; null = nothing. */
+  readonly said: SaidView | null;
   /** Beats refused since the last accepted one, most first. */
   readonly refused: readonly RefusalCount[];
 }
@@ -108,6 +111,7 @@ function agentOf({ tracker, listeners, clock }: Observer, slot: number): AgentVi
     isStalled,
     thresholdNs: table.lanes.thresholdOf(slot),
     deadlineNs: isStalled ? Number.NaN : table.lanes.deadlineOf(slot),
+    said: saidView(table.said[slot]),
     refused: refusalsOf(slots, slot),
   };
 }

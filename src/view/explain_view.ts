@@ -2,6 +2,7 @@
 // words. Times are RFC 3339 in UTC with milliseconds; `null` is what is not known or does not
 // apply, and a `?` is a field that a daemon may leave out.
 import type { NameRefusal } from "../agents/announcing.ts";
+import type { SaidView } from "./said_view.ts";
 import type { AgentState } from "../agents/agent_state.ts";
 import type { GoneReason } from "../events/member_end.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
@@ -57,6 +58,8 @@ export interface ExplainedMember {
   readonly last_beat: LastBeat | null;
   /** Beats of it that were refused since then, by reason. */
   readonly refused: readonly { readonly reason: string; readonly count: number }[];
+  /** What it has said of itself beside its beats; not there = nothing. */
+  readonly said?: SaidView;
   readonly who: WhoView;
   readonly proof: ProofView;
   /**

@@ -2,6 +2,7 @@
 // Times are RFC 3339 in UTC with milliseconds; `null` is what does not apply or is not known.
 // Fields are only ever added at the end; a `?` is one that
 // a daemon may leave out.
+import type { SaidView } from "./said_view.ts";
 import type { AgentState, MemberState } from "../agents/agent_state.ts";
 import type { GuardEvidenceWord } from "../observer/guard.ts";
 import type { StallVerdictWord } from "../events/stall_verdict.ts";
@@ -172,4 +173,6 @@ export interface MemberStatusView {
   readonly unit?: string;
   /** Its own mute, beside that of its agent. */
   readonly muted?: MuteView | null;
+  /** What it has said of itself beside its beats; not there = nothing. */
+  readonly said?: SaidView;
 }

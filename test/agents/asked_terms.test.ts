@@ -5,10 +5,10 @@ import {
   type AskedBounds,
   askedOfInterval,
   askedOfUsec,
-  EXTEND_NS_MAX,
   extendedDeadlineNs,
   memberTerms,
 } from "../../src/agents/asked_terms.ts";
+import { EXTEND_NS_MAX } from "../../src/base/limits.ts";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 
 const bounds = (min: number, max: number): AskedBounds => ({

@@ -18,7 +18,8 @@ export function damage(random: Random, bytes: Uint8Array): void {
         bytes[at] = random.pick(EDGES);
         break;
       case 3:
-        bytes.fill(random.pick([0, 0xff]), at, at + random.pick([2, 4, 8]));
+        // A Buffer refuses what an array would cut off.
+        bytes.fill(random.pick([0, 0xff]), at, Math.min(bytes.length, at + random.pick([2, 4, 8])));
         break;
       default:
         bytes.copyWithin(at, random.below(bytes.length), random.below(bytes.length));

@@ -95,6 +95,7 @@ export const EMPTY: State = {
   history: [],
   note: [],
   done: [],
+  said: [],
 };
 
 /** As a daemon writes them. */
@@ -141,6 +142,12 @@ export const FULL: State = {
   history: [{ agent: "worker", unixMs: 1_700_000_000_000, json: EVENT_JSON }],
   note: [{ key: 4712, generation: 5_000, reportedNs: 88e9, cpuTicks: 1_234 }],
   done: [{ key: 4712, generation: 5_000, doneNs: 88e9, json: DONE_JSON }],
+  said: [
+    {
+      ...{ key: 4711, generation: 5_000, status: "382 requests\u001b[31m", isReloading: true },
+      ...{ errno: 13, isSpokenFor: true, movedNs: 95e9 },
+    },
+  ],
 };
 
 export function* rowsOf(state: State): Iterable<StateRow> {

@@ -2,6 +2,7 @@
 // out when it has nothing to say; the first four are what somebody needs at 3 a.m. The view has the
 // facts, the words are made here.
 import { shellWord } from "../../base/shell_word.ts";
+import { saidText } from "../../view/said_view.ts";
 import type { ExplainView } from "../../view/explain_view.ts";
 import { foldLines, linesText, printable } from "./cells.ts";
 import { eventWords } from "./event_words.ts";
@@ -26,6 +27,7 @@ export function explainScreen(given: ExplainView, screen: Screen): string {
   const urgent: Section[] = [
     ["verdict", verdictText(view, times)],
     ["evidence", evidenceLines(view, times)],
+    ["said", view.member?.said === undefined ? [] : [saidText(view.member.said)]],
     ["done", doneLines(view, times)],
     ["next", nextLines(view, times)],
   ];

@@ -2,6 +2,7 @@
 import { shellWord } from "../../base/shell_word.ts";
 import { AGENT_STATES } from "../../agents/agent_state.ts";
 import type { MemberStatusView, MembersView } from "../../view/status_view.ts";
+import { saidText } from "../../view/said_view.ts";
 import { isMuted, wantedOf } from "./agent_table.ts";
 import { cutEnd, foldLines, left, linesText, printable, right, widthOf } from "./cells.ts";
 import { count, duration, plural, roughly, setDuration } from "./figures.ts";
@@ -75,6 +76,8 @@ function table(
   screen: Screen,
 ): string[] {
   const hasMutes = members.some(({ muted }) => muted);
+  const isSaid = members.some(({ said }) => said !== undefined);
+  const unitCells = Math.max(4, ...members.map(({ unit }) => widthOf(unit || "-")));
   const pidCells = Math.max(PID_CELLS, ...members.map((member) => widthOf(nameOf(member))));
   const lineOf = (texts: readonly string[]): string =>
     [
@@ -85,9 +88,21 @@ function table(
       right(texts[5]!, BEATS_CELLS),
       right(texts[6]!, AGE_CELLS),
       ...(hasMutes ? [left(texts[7]!, MUTED_CELLS)] : []),
-      texts[8]!,
+      isSaid ? left(texts[8]!, unitCells) : texts[8]!,
+      ...(isSaid ? [texts[9]!] : []),
     ].join(GAP);
-  const heading = ["", "PID", "STATE", "SILENCE", "STATUS", "BEATS", "AGE", "MUTED", "UNIT"];
+  const heading = [
+    "",
+    "PID",
+    "STATE",
+    "SILENCE",
+    "STATUS",
+    "BEATS",
+    "AGE",
+    "MUTED",
+    "UNIT",
+    "SAID",
+  ];
   const rows = members.map((member) => {
     const { state } = member;
     const sign = signOf(state, screen.ascii);
@@ -101,6 +116,7 @@ function table(
       member.age_ms === undefined ? "-" : duration(member.age_ms),
       member.muted ? `${roughly(-times.sinceMs(member.muted.until))} left` : "-",
       member.unit || "-",
+      member.said === undefined ? "-" : saidText(member.said),
     ];
     const line = cutEnd(`${sign} ${lineOf(cells)}`.trimEnd(), screen.width, screen.ascii);
     const tone = toneOf(state, isAgentMuted || Boolean(member.muted));

@@ -8,6 +8,7 @@ import type {
   MembersView,
   StatusView,
 } from "../../view/status_view.ts";
+import { saidText } from "../../view/said_view.ts";
 import type { EventView } from "../../view/event_view.ts";
 import { escapeUnprintable } from "../../base/unprintable.ts";
 import { inOrder, isMuted } from "./agent_table.ts";
@@ -65,6 +66,10 @@ const MEMBER_COLUMNS: readonly PlainColumn<MemberStatusView>[] = [
   figure("AGE_MS", ({ age_ms }) => age_ms),
   word("UNIT", ({ unit }) => unit || "-"),
 ];
+/** Only where a process says something. */
+const SAID_COLUMN = word<MemberStatusView>("SAID", ({ said }) =>
+  said === undefined ? "-" : saidText(said),
+);
 
 const MUTE_COLUMNS: readonly PlainColumn<MutedAgent>[] = [
   word("AGENT", ({ agent }) => agent),
@@ -84,7 +89,8 @@ export function plainStatus({ agents }: StatusView): string {
 }
 
 export function plainMembers({ members }: MembersView): string {
-  return plainTable(MEMBER_COLUMNS, members);
+  const isSaid = members.some(({ said }) => said !== undefined);
+  return plainTable(isSaid ? [...MEMBER_COLUMNS, SAID_COLUMN] : MEMBER_COLUMNS, members);
 }
 
 /** Three cells and a sentence; without a heading, since lines are added to it for ever. */

@@ -94,6 +94,7 @@ class MembersPieces implements Pieces {
       age_ms: wholeMsFromNs(member.ageNs),
       unit: member.unit,
       muted: muteView(this.#sources.view.muteOfMember(member), this.#sources),
+      ...(member.said === null ? {} : { said: member.said }),
     };
     return comma + JSON.stringify(row);
   }

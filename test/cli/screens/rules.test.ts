@@ -141,11 +141,12 @@ describe("whatever a view holds", () => {
       fc.property(foreignText, screens, (text, screen) => {
         const { HUNG } = explained;
         const who = { ...HUNG.member!.who, unit: text, script: text, user: text };
-        const member = { ...HUNG.member!, who };
+        const said = { text, reloading: true, errno: 13, triggered: false };
+        const member = { ...HUNG.member!, who, said };
         const [one] = WORKER_MEMBERS.members;
         const printed = [
           explainScreen({ ...HUNG, agent: text, member }, screen),
-          membersScreen({ ...WORKER_MEMBERS, members: [{ ...one!, unit: text }] }, screen),
+          membersScreen({ ...WORKER_MEMBERS, members: [{ ...one!, unit: text, said }] }, screen),
           mutesScreen({ ...MUTES, mutes: [{ ...MUTES.mutes[0]!, agent: text, by: text }] }, screen),
           reloadScreen({ ...RELOADS["changes"]!, file: text }, screen).stdout,
         ].join("");
@@ -251,6 +252,14 @@ describe("a time of day", () => {
     expect(LOCAL.offsetMinutesAt(ms)).toBe(-new Date(ms).getTimezoneOffset());
     expect(LOCAL.nameAt(ms)).toMatch(/^[A-Z]{2,5}([+-]\d+(:\d\d)?)?$/);
   });
+});
+
+test("members in a pipe have what they have said in one more cell, if any has", () => {
+  const [one, ...others] = WORKER_MEMBERS.members;
+  const said = { text: "382 requests", reloading: false, errno: 0, triggered: false };
+  const lines = plainMembers({ ...WORKER_MEMBERS, members: [{ ...one!, said }, ...others] });
+  for (const line of lines.trimEnd().split("\n"))
+    expect(line.trim().split(/\s+/u)).toHaveLength(10);
 });
 
 test("members in a pipe have a word in every cell, too", () => {
