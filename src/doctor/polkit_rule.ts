@@ -1,4 +1,5 @@
 // Which units plans restart, and the rule of polkit that lets the daemon do it.
+import { escapeUnprintable } from "../base/unprintable.ts";
 import type { Config } from "../config/config.ts";
 import type { SeenDaemon } from "./place.ts";
 import { agentsOf, plansOf, stepsOf } from "./plans.ts";
@@ -26,15 +27,20 @@ export function restartedUnits(config: Config, daemon: SeenDaemon | undefined): 
 
 /** The text of the rule, for the units alone. */
 export function polkitRule(units: readonly string[], user: string): string {
-  const list = [...new Set(units)].sort().map((unit) => JSON.stringify(unit));
-  return `// Lets ${user} have these units restarted, and nothing else. Keep the list as short as it can be: a user
+  const list = [...new Set(units)].sort().map(quoted);
+  return `// Lets ${escapeUnprintable(user)} have these units restarted, and nothing else. Keep the list as short as it can be: a user
 // who can make varta-watch believe in a stall restarts what is listed here.
 var RESTARTED = [${list.join(", ")}];
 
 polkit.addRule(function (action, subject) {
-  if (action.id !== "org.freedesktop.systemd1.manage-units" || subject.user !== ${JSON.stringify(user)}) return undefined;
+  if (action.id !== "org.freedesktop.systemd1.manage-units" || subject.user !== ${quoted(user)}) return undefined;
   if (action.lookup("verb") !== "restart" || RESTARTED.indexOf(action.lookup("unit")) < 0) return undefined;
   return polkit.Result.YES;
 });
 `;
+}
+
+/** As JSON, which the rule is a text of, with nothing that a terminal obeys. */
+function quoted(text: string): string {
+  return escapeUnprintable(JSON.stringify(text));
 }

@@ -1,5 +1,7 @@
 // Words that several findings have in common.
 
+import { shellWord } from "../base/shell_word.ts";
+
 const NAMES_SHOWN = 3;
 
 /** "a, b, c and 4 more": a finding is a few lines, whatever the machine has. */
@@ -19,13 +21,13 @@ export function counted(count: number, noun: string, nouns = `${noun}s`): string
  */
 export function dropIn(unit: string, ...lines: readonly string[]): { readonly run: string[] } {
   const text = ["[Service]", ...lines].map((line) => `'${line}'`).join(" ");
-  const file = `/etc/systemd/system/${unit}.d/zz-doctor.conf`;
+  const directory = `/etc/systemd/system/${unit}.d`;
   return {
     run: [
-      `mkdir -p /etc/systemd/system/${unit}.d`,
-      `printf '%s\\n' ${text} >> ${file}`,
+      `mkdir -p ${shellWord(directory)}`,
+      `printf '%s\\n' ${text} >> ${shellWord(`${directory}/zz-doctor.conf`)}`,
       "systemctl daemon-reload",
-      `systemctl restart ${unit}`,
+      `systemctl restart ${shellWord(unit)}`,
     ],
   };
 }

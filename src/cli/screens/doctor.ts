@@ -63,10 +63,12 @@ function findingLines({ severity, found, effect, fix }: Finding, screen: Screen)
  * is broken, so a line may be wider than the terminal, which breaks it by itself.
  */
 function commandLines(line: string, width: number, indent: number): string[] {
-  if (widthOf(line) <= width) return [line];
+  const words = shellWords(line);
+  // A quote in a name ends one that the pattern does not follow: then it stays one line.
+  if (widthOf(line) <= width || words.join("") !== line) return [line];
   const lines: string[] = [];
   let current = "";
-  for (const word of shellWords(line)) {
+  for (const word of words) {
     const isFirst = current.trim() === "";
     if (!isFirst && widthOf(current + word) > width - GOES_ON.length) {
       lines.push(current + GOES_ON);

@@ -1,4 +1,5 @@
 // Whether Prometheus has the rules that tell of a stalled agent.
+import { shellWord } from "../../base/shell_word.ts";
 import { check, type Finding, NOT_ASKED } from "../check.ts";
 
 const RULES_FILE = "/usr/share/varta-watch/prometheus/varta-watch.rules.yml";
@@ -28,7 +29,7 @@ export function alertsFinding({ at, error, isLoaded }: AlertsFacts): Finding | u
       severity: "warning",
       found: `Prometheus (${at}) does not say which rules it has: ${error}.`,
       effect: "Whether anybody is told of a stalled agent is not known.",
-      fix: { run: [`curl -sS http://${at}/api/v1/rules`] },
+      fix: { run: [`curl -sS ${shellWord(`http://${at}/api/v1/rules`)}`] },
     };
   return {
     severity: "warning",

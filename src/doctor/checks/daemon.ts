@@ -1,4 +1,5 @@
 // Whether anybody watches at all.
+import { shellWord } from "../../base/shell_word.ts";
 import { check, type Finding, leftOut } from "../check.ts";
 import type { Silence } from "../place.ts";
 
@@ -22,7 +23,9 @@ export const DAEMON = check({
 
 function fixOf({ isDown, hint }: Silence, unit: string | undefined): Finding["fix"] {
   if (isDown && unit !== undefined)
-    return { run: [`systemctl start ${unit}`, `systemctl status ${unit}`] };
+    return { run: [`systemctl start ${shellWord(unit)}`, `systemctl status ${shellWord(unit)}`] };
   // A hint may have words around its command.
-  return hint === "" ? { run: [`systemctl status ${unit ?? "varta-watch"}`] } : { words: hint };
+  return hint === ""
+    ? { run: [`systemctl status ${shellWord(unit ?? "varta-watch")}`] }
+    : { words: hint };
 }

@@ -1,4 +1,5 @@
 // Times in which the daemon could hear nobody (spec 12 section 8).
+import { shellWord } from "../../base/shell_word.ts";
 import { check, type Finding, NEEDS_DAEMON } from "../check.ts";
 import { shortDuration } from "../../base/short_duration.ts";
 import type { ObserverStatus } from "../../view/status_view.ts";
@@ -29,7 +30,7 @@ export const PAUSES = check<PauseFacts>({
 
 function pausesFinding({ pause, inMinuteMs, unit }: PauseFacts): Finding | undefined {
   const cause = pause?.cause === undefined ? "" : ` (${pause.cause})`;
-  const fix = { run: [`journalctl -u ${unit} --since -1h -g "observer paused"`] };
+  const fix = { run: [`journalctl -u ${shellWord(unit)} --since -1h -g "observer paused"`] };
   if (inMinuteMs > MINUTE_PAUSED_MS_MAX)
     return {
       severity: "fault",

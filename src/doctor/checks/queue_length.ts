@@ -1,5 +1,6 @@
 // How many beats wait for the daemon while it is away for a moment (spec 05 section 4): the length
 // of the queue is that of the network namespace, taken when the socket was made.
+import { shellWord } from "../../base/shell_word.ts";
 import { readlinkSync } from "node:fs";
 import { readQueueLength } from "../../sockets/queue_length.ts";
 import { check, type Finding, leftOut } from "../check.ts";
@@ -79,7 +80,7 @@ export function queueFinding(facts: QueueFacts): Finding | undefined {
               `echo net.unix.max_dgram_qlen=${length} > /etc/sysctl.d/60-varta.conf`,
               "sysctl -p /etc/sysctl.d/60-varta.conf",
             ]),
-        `systemctl restart ${facts.unit}`,
+        `systemctl restart ${shellWord(facts.unit)}`,
       ],
     },
   };

@@ -1,5 +1,6 @@
 // Whether the daemon hears itself: a frame of its own goes round through each listener (spec 12
 // section 9).
+import { shellWord } from "../../base/shell_word.ts";
 import { check, NEEDS_DAEMON } from "../check.ts";
 
 export const SELF_BEAT = check({
@@ -16,6 +17,6 @@ export const SELF_BEAT = check({
           severity: "fault",
           found: "The daemon does not hear itself at one of its listeners.",
           effect: "Beats of agents may be lost there, too: those agents look silent.",
-          fix: { run: [`journalctl -u ${unit} --since -1h -g "self-beat missing"`] },
+          fix: { run: [`journalctl -u ${shellWord(unit)} --since -1h -g "self-beat missing"`] },
         },
 });

@@ -1,5 +1,6 @@
 // Whether senders find the sockets: a daemon may hold a socket whose file somebody has removed, as
 // the restart of a socket unit does.
+import { shellWord } from "../../base/shell_word.ts";
 import { lstatSync } from "node:fs";
 import { AF_UNIX, ECONNREFUSED, SOCK_DGRAM, SOCK_STREAM } from "../../../ffi/constants.ts";
 import { close, connect, openSocket, unixAddress } from "../../../ffi/socket.ts";
@@ -26,7 +27,7 @@ export const SOCKET_PATH = check({
           severity: "fault",
           found: `${counted(lost.length, "socket")} of the daemon cannot be reached: ${someOf(lost)}.`,
           effect: "The file is gone or belongs to nobody: beats that are sent by this path fail.",
-          fix: { run: [`systemctl restart ${unit}`] },
+          fix: { run: [`systemctl restart ${shellWord(unit)}`] },
         },
 });
 

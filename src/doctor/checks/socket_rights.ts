@@ -1,5 +1,6 @@
 // Who may write to the sockets: users whose beats a rule waits for and who cannot send one, and
 // sockets at which everybody can.
+import { shellWord } from "../../base/shell_word.ts";
 import { type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { Accounts } from "../../config/accounts.ts";
@@ -66,7 +67,11 @@ export const WHO_CANNOT_SEND = check({
       effect: `Their beats never come (mode ${mode}, group ${group ?? socket.gid}): those agents look missing.`,
       fix:
         isGroup && !isListed
-          ? { run: users.slice(0, USERS_SHOWN).map((user) => `usermod -aG ${group} ${user}`) }
+          ? {
+              run: users
+                .slice(0, USERS_SHOWN)
+                .map((user) => `usermod -aG ${shellWord(group)} ${shellWord(user)}`),
+            }
           : {
               words: "set group, mode and allow_uids of the [[listener]], then varta-watch reload",
             },

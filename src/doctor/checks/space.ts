@@ -1,4 +1,5 @@
 // Whether there is room where the daemon writes.
+import { shellWord } from "../../base/shell_word.ts";
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { statePlace } from "../../config/state_place.ts";
@@ -34,7 +35,7 @@ export const SPACE = check({
       severity: bytes < NONE_BYTES || names < 1 ? "fault" : "warning",
       found: `${path} has room for ${what} only.`,
       effect: "Records that find no room are lost, and each is counted.",
-      fix: { run: [`df -h ${path}`, `df -i ${path}`] },
+      fix: { run: [`df -h ${shellWord(path)}`, `df -i ${shellWord(path)}`] },
     };
   },
 });

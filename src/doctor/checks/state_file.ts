@@ -1,4 +1,5 @@
 // Whether the next daemon will know what this one knows (spec 18).
+import { shellWord } from "../../base/shell_word.ts";
 import { dirname } from "node:path";
 import { check, NEEDS_DAEMON, NOT_ASKED } from "../check.ts";
 
@@ -20,7 +21,7 @@ export const STATE_FILE = check({
           found: `The state is not kept in ${file}: ${problem}.`,
           effect: "A restart forgets members, mutes and budgets, or has those of before.",
           fix: {
-            words: `make room and rights in ${dirname(file)}, or set file in [state]; then systemctl restart ${unit}`,
+            words: `make room and rights in ${dirname(file)}, or set file in [state]; then systemctl restart ${shellWord(unit)}`,
           },
         },
 });

@@ -1,5 +1,6 @@
 // Watchdogs that get in each other's way (spec 12 sections 2 to 4): each is to bite later than the
 // one below it, a device has one holder, and a sandbox may hide it.
+import { shellWord } from "../../base/shell_word.ts";
 import { SELF_WATCHDOG_NS_MANAGED } from "../../base/limits.ts";
 import { shortDuration } from "../../base/short_duration.ts";
 import { NS_PER_MS } from "../../base/time.ts";
@@ -61,9 +62,9 @@ function deviceFinding({ device, managerDevice: held, unit }: WatchdogFacts): Fi
     effect: "The daemon cannot open it, and does not start.",
     fix: {
       run: [
-        `install -D -m 0644 ${EXAMPLE} /etc/systemd/system/${unit.name}.d/hw-watchdog.conf`,
+        `install -D -m 0644 ${EXAMPLE} ${shellWord(`/etc/systemd/system/${unit.name}.d/hw-watchdog.conf`)}`,
         "systemctl daemon-reload",
-        `systemctl restart ${unit.name}`,
+        `systemctl restart ${shellWord(unit.name)}`,
       ],
     },
   };
