@@ -5,6 +5,7 @@ import "./side_by_side/allow_lists.test.ts";
 import "./side_by_side/contract.test.ts";
 import "./side_by_side/control.test.ts";
 import "./side_by_side/ended_agent.test.ts";
+import "./side_by_side/exec.test.ts";
 import "./side_by_side/http_clients.test.ts";
 import "./side_by_side/lifecycle.test.ts";
 import "./side_by_side/names.test.ts";

@@ -4,6 +4,7 @@ import "../side_by_side/acts.test.ts";
 import "../side_by_side/agent_rows.test.ts";
 import "../side_by_side/audit.test.ts";
 import "../side_by_side/audit_log.test.ts";
+import "../side_by_side/beat_for.test.ts";
 import "../side_by_side/completed_names.test.ts";
 import "../side_by_side/containers.test.ts";
 import "../side_by_side/demo.test.ts";

@@ -3,19 +3,19 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { RawClient } from "../http/raw_client.ts";
-import { runCommand } from "../support/command.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { NO_OTHER_USERS } from "../support/other_users.ts";
-import { PROGRAM } from "../support/program.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
-import { until } from "../support/until.ts";
+import { RawClient } from "../../http/raw_client.ts";
+import { runCommand } from "../../support/command.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { NO_OTHER_USERS } from "../../support/other_users.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
 
-const ROOT = resolve(import.meta.dir, "../..");
+const ROOT = resolve(import.meta.dir, "../../..");
 const STRANGER = 65_531;
 const BEAT = [...PROGRAM, "beat"];
 
@@ -36,7 +36,7 @@ async function runScript(daemon: DaemonProcess, script: string) {
   return await runCommand(["env", ...env, directory.at("backup.sh")]);
 }
 
-describe("varta-watch beat --for", () => {
+describe.concurrent("varta-watch beat --for", () => {
   test("makes the cron job of the page a member that beats and ends cleanly", async () => {
     await using daemon = await openDaemon();
     using directory = new TemporaryDirectory();
@@ -132,7 +132,7 @@ test("varta-watch beat --stdin beats for its parent as lines come", async () => 
   expect(said).toEqual([`accepted, pid ${pid}`]);
 });
 
-describe("clients/sh/varta.sh", () => {
+describe.concurrent("clients/sh/varta.sh", () => {
   const load = `#!/bin/sh\nset -eu\n. ${resolve(ROOT, "clients/sh/varta.sh")}\n`;
 
   test("beats for the script, also from a subshell", async () => {

@@ -1,11 +1,11 @@
 // "varta-watch exec" with real processes: what the command finds that takes its place.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { runCommand } from "../support/command.ts";
-import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
-import { PROGRAM } from "../support/program.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { TEST_MS_MAX } from "../support/test_ms_max.ts";
+import { runCommand } from "../../support/command.ts";
+import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { PROGRAM } from "../../support/program.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
@@ -17,7 +17,7 @@ function inBash(script: string) {
   return runCommand(["bash", "-c", script, "bash", ...EXEC]);
 }
 
-describe("varta-watch exec", () => {
+describe.concurrent("varta-watch exec", () => {
   test("runs the command with the same pid, also where no daemon answers", async () => {
     const { stdout, stderr, exitCode } = await inBash(
       "echo $$; exec \"$@\" sh -c 'echo $$ $WATCHDOG_PID $WATCHDOG_USEC; exit 7'",
