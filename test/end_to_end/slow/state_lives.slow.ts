@@ -22,7 +22,8 @@ const RSS_KIB_SPREAD_MAX = 12 * 1_024;
 
 const SEED = 0x570b;
 const STORM_MEMBERS = 2_000;
-const STOPS = 100;
+const GROUPS = 5;
+const STOPS = 20 * GROUPS;
 const STOP_MS_MAX = 30;
 
 function configOf(state: string): string {
@@ -59,6 +60,11 @@ function membersIn(path: string): number | undefined {
   if (!existsSync(path)) return undefined;
   const decoded = decodeState(readFileSync(path));
   return decoded.ok ? decoded.state.member.length : undefined;
+}
+
+/** Or until there was one. */
+async function untilWriting(path: string, members: number): Promise<void> {
+  while (!existsSync(`${path}.tmp`) && membersIn(path) !== members) await Bun.sleep(1);
 }
 
 describe.skipIf(crewProgram === undefined)(`a state file${NEEDS_CREW}`, () => {
@@ -118,15 +124,17 @@ describe.skipIf(crewProgram === undefined)(`a state file${NEEDS_CREW}`, () => {
     });
     await using crew = new Crew(daemon.socket);
     const random = new Random(SEED);
-    const partly = STORM_MEMBERS / 10;
     let members = 0;
     let duringWritings = 0;
     for (let stop = 0; stop < STOPS; stop++) {
-      if (stop % (STOPS / 10) === 0) {
-        members += (await crew.agents({ count: partly, intervalMs: 5_000 })).length;
+      if (stop % (STOPS / GROUPS) === 0) {
+        const some = await crew.agents({ count: STORM_MEMBERS / GROUPS, intervalMs: 5_000 });
+        members += some.length;
+        // This stop is one in the writing that they cause.
+        await untilWriting(path, members);
       }
       daemon.signal("SIGSTOP");
-      if (readdirSync(directory.path).includes("state.tmp")) duringWritings += 1;
+      if (existsSync(`${path}.tmp`)) duringWritings += 1;
       if (existsSync(path)) expect([stop, membersIn(path)]).toEqual([stop, expect.any(Number)]);
       await Bun.sleep(random.below(STOP_MS_MAX));
       daemon.signal("SIGCONT");
