@@ -1,0 +1,3 @@
+module vartawatch
+
+go 1.19
