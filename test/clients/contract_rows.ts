@@ -14,9 +14,11 @@ const NONCE_TERMINAL = 2n ** 64n - 1n;
 
 export interface Row {
   readonly promise: string;
-  /** Only where a program can fork and share a client between threads. */
+  /** Only where a program can fork. */
   readonly forks?: boolean;
-  /** The daemon is stopped or ended: the row has one of its own. */
+  /** Only where threads share a client. */
+  readonly threads?: boolean;
+  /** The daemon is stopped, ended or flooded: the row has one of its own. */
   readonly ownDaemon?: boolean;
   /** Doors where it has a meaning; without it all. */
   readonly at?: readonly DoorKind[];
@@ -116,7 +118,9 @@ export const ROWS: readonly Row[] = [
   },
   {
     promise: "threads share the numbering: no nonce twice, none left out",
-    forks: true,
+    threads: true,
+    // They fill its queue.
+    ownDaemon: true,
     at: LOCAL,
     async run({ door, driver }) {
       const count = Number(await driver.do("threads 4 200"));
@@ -274,7 +278,10 @@ export const ROWS: readonly Row[] = [
 /** The rows of the table that have a meaning for a language at a door. */
 export function rowsOf(language: Language, kind: DoorKind): readonly Row[] {
   return ROWS.filter(
-    ({ forks, at }) => (forks !== true || language.forks) && (at ?? [kind]).includes(kind),
+    ({ forks, threads, at }) =>
+      (forks !== true || language.forks) &&
+      (threads !== true || language.threads) &&
+      (at ?? [kind]).includes(kind),
   );
 }
 

@@ -12,8 +12,10 @@ export interface Language {
   /** Undefined: this machine lacks the tool. */
   readonly argv: readonly string[] | undefined;
   readonly doors: readonly DoorKind[];
-  /** It has fork(2) and threads that share a client. */
+  /** It has fork(2). */
   readonly forks: boolean;
+  /** Its threads share a client. */
+  readonly threads: boolean;
   /** How its process ends after a crash beat. */
   readonly death: NodeJS.Signals | number;
 }
@@ -33,6 +35,7 @@ export const PYTHON: Language = {
   argv: pythonDriver(),
   doors: ["unix", "unix-stream", ...(HAS_CIPHER ? NETWORK : (["udp"] as const))],
   forks: true,
+  threads: true,
   death: 1,
 };
 export const C: Language = {
@@ -40,6 +43,7 @@ export const C: Language = {
   argv: cDriver(),
   doors: ["unix", "unix-stream"],
   forks: true,
+  threads: true,
   death: "SIGSEGV",
 };
 export const NODE: Language = javascript("Node", [Bun.which("node")]);
@@ -53,7 +57,7 @@ export const LANGUAGES: readonly Language[] = [PYTHON, C, NODE, BUN];
 export function javascript(name: string, runtime: readonly (string | null)[]): Language {
   const isHere = runtime.every((word) => word !== null);
   const argv = isHere ? [...runtime, join(DRIVERS, "driver.cjs"), BUILT] : undefined;
-  return { name, argv, doors: ["unix-stream", ...NETWORK], forks: false, death: 1 };
+  return { name, argv, doors: ["unix-stream", ...NETWORK], forks: false, threads: false, death: 1 };
 }
 
 export class Driver implements AsyncDisposable {

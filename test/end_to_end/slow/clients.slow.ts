@@ -1,6 +1,7 @@
 // The contract of the client libraries (spec 21 section 3) in full: every language and runtime, at
 // every door that it has, at the real daemon.
 import { afterAll, beforeAll, describe, setDefaultTimeout, test } from "bun:test";
+import { goLanguage, javaLanguage } from "../../clients/compiled_languages.ts";
 import { rowsOf, runRow } from "../../clients/contract_rows.ts";
 import { DaemonDoor } from "../../clients/daemon_door.ts";
 import { BUN, C, PYTHON } from "../../clients/driver.ts";
@@ -19,7 +20,9 @@ afterAll(async () => {
   endLeftovers();
 });
 
-for (const language of [PYTHON, C, BUN, ...(await fetchedRuntimes())]) {
+const compiled = [await goLanguage(), await javaLanguage()];
+
+for (const language of [PYTHON, C, BUN, ...compiled, ...(await fetchedRuntimes())]) {
   for (const kind of language.doors) {
     describe.skipIf(language.argv === undefined)(`${language.name} at a ${kind} door`, () => {
       const rows = rowsOf(language, kind).map((row) => [row.promise, row] as const);
