@@ -1,4 +1,5 @@
-// The clients for Go and Java, whose drivers are compiled first: seconds, so only the slow tests do.
+// The clients for Go and Java. Their drivers are compiled first, which takes seconds: only the slow
+// tests have them.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";

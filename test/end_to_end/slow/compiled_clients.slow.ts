@@ -25,11 +25,6 @@ describe.skipIf(go === null)("the client for Go", () => {
     expect(await runProgram(["gofmt", "-l", GO_CLIENT])).toBe("");
   });
 
-  test("compiles for systems that have another clock", async () => {
-    const env = { ...goEnvironment(), GOOS: "darwin", CGO_ENABLED: "0" };
-    await runProgram([go!, "build", "./..."], { cwd: GO_CLIENT, env });
-  });
-
   test("beats three times by the lines of its README", async () => {
     await using daemon = await DaemonDoor.open();
     using directory = new TemporaryDirectory();
