@@ -1,9 +1,9 @@
-// `npm run build:check`: builds this machine's binary twice, from two copies of the sources at
-// different paths, under another time zone, umask and user directory, and compares the results byte
-// for byte.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+// `npm run build:check`: builds this machine's binary and the tarball of the JavaScript client
+// twice, from two copies of the sources at different paths, under another time zone, umask and user
+// directory, and compares the results byte for byte.
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { bundledPackages, ROOT } from "./binary/target.ts";
 
 const SOURCES = [
@@ -16,6 +16,9 @@ const SOURCES = [
   "bunfig.toml",
   "packaging",
   "varta.toml.example",
+  "clients",
+  "LICENSE-MIT",
+  "LICENSE-APACHE",
 ];
 
 const work = mkdtempSync(join(tmpdir(), "varta-twice-"));
@@ -36,22 +39,21 @@ function buildIn(place: string, environment: Record<string, string>, umask: stri
   for (const source of [...SOURCES, ...productionPackages()])
     cpSync(join(ROOT, source), join(root, source), { recursive: true });
   const out = join(root, "dist");
-  const { exitCode, stderr } = Bun.spawnSync(
-    [
-      "sh",
-      "-c",
-      `umask ${umask}; exec "$@"`,
-      "sh",
-      process.execPath,
-      "scripts/build.ts",
-      "--host-only",
-      "--out",
-      out,
-    ],
-    { cwd: root, env: { PATH: "/usr/bin:/bin", VARTA_COMMIT: "reproducible", ...environment } },
-  );
-  if (exitCode !== 0) throw new Error(`Cannot build in ${root}:\n${stderr.toString()}`);
-  return readFileSync(join(out, `varta-watch-${process.platform}-${process.arch}`));
+  const path = `${dirname(Bun.which("npm") ?? "")}:/usr/bin:/bin`;
+  const env = { PATH: path, VARTA_COMMIT: "reproducible", ...environment };
+  for (const argv of [
+    ["scripts/build.ts", "--host-only", "--out", out],
+    ["scripts/package.ts", "--client", "--out", out],
+  ]) {
+    const { exitCode, stderr } = Bun.spawnSync(
+      ["sh", "-c", `umask ${umask}; exec "$@"`, "sh", process.execPath, ...argv],
+      { cwd: root, env },
+    );
+    if (exitCode !== 0) throw new Error(`Cannot build in ${root}:\n${stderr.toString()}`);
+  }
+  const isBuilt = new RegExp(`^varta-watch-${process.platform}-${process.arch}$|\\.tgz$`);
+  const names = readdirSync(out).filter((name) => isBuilt.test(name));
+  return Buffer.concat(names.toSorted().map((name) => readFileSync(join(out, name))));
 }
 
 /** Directories of everything that is bundled: links would let the builds share a path. */

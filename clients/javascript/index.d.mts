@@ -65,6 +65,8 @@ export interface Client extends Agent {
   /** Path of the observer's socket, or HOST:PORT. */
   readonly endpoint: string;
   readonly counters: ClientCounters;
+  /** Says hello with the next beat. */
+  introduce(name?: string, intervalMs?: number): void;
   readonly pid: number;
   readonly nextNonce: bigint;
 }

@@ -1,7 +1,15 @@
 // The package of the JavaScript client: one file of code made of src/client for every runtime, one
 // more with what Bun alone can load, and what clients/javascript has beside them. @noble/ciphers is
 // in it, with its licence: nothing is installed with the package.
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../binary/target.ts";
 
@@ -22,6 +30,8 @@ export async function writeClientPackage(directory: string): Promise<void> {
   const includes = `// It includes @noble/ciphers ${noble} (MIT): see LICENSE-noble-ciphers.\n`;
   writeFileSync(join(directory, "index.cjs"), header + includes + (await bundle("package")));
   writeFileSync(join(directory, "bun.cjs"), header + (await bundle("bun_platform")));
+  // Whatever the umask is: modes are in the tarball.
+  for (const name of readdirSync(directory)) chmodSync(join(directory, name), 0o644);
 }
 
 /** Packs `directory` as `npm pack` does; the path of the tarball in `out`. */

@@ -25,7 +25,7 @@ import type { BeatStream } from "./beat_stream.ts";
 import { Complaints } from "./complaints.ts";
 import { installCrashBeat, removeCrashBeat } from "./crash_beat.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { byeBytes, type Greeting, helloBytes } from "./greeting.ts";
+import { byeBytes, type Greeting, greetingOf, helloBytes } from "./greeting.ts";
 import type { Line, OpenLine } from "./platform.ts";
 import {
   type AgentStatus,
@@ -95,7 +95,7 @@ export class Client implements Beating {
   readonly #reconnectMs: number;
   readonly #random: () => number;
   readonly #complaints: Complaints | undefined;
-  readonly #greeting: Greeting | null | undefined;
+  #greeting: Greeting | null | undefined;
   /** Process that made this client: it alone says bye. */
   readonly #maker: number;
   readonly #words: Uint32Array;
@@ -120,9 +120,8 @@ export class Client implements Beating {
     this.#reconnectMs = parts.reconnectMs;
     this.#random = parts.random ?? Math.random;
     this.#complaints = parts.warn === true ? new Complaints(endpoint.name) : undefined;
-    this.#greeting = parts.greeting;
     this.#maker = parts.system.pid();
-    if (parts.greeting === null) this.#complaints?.say("bad_name", BAD_GREETING);
+    this.#introduce(parts.greeting);
     const frame = new ArrayBuffer(FRAME_BYTES);
     this.#words = new Uint32Array(frame);
     this.#bytes = new Uint8Array(frame);
@@ -136,6 +135,18 @@ export class Client implements Beating {
   /** Live counters: the same object at every call. */
   get counters(): ClientCounters {
     return this.#counters;
+  }
+
+  /** Says hello with the next beat: somebody connected again, and gave a name or an interval. */
+  introduce(name?: string, intervalMs?: number): void {
+    const greeting = greetingOf(name, intervalMs);
+    if (greeting !== undefined) this.#introduce(greeting);
+  }
+
+  #introduce(greeting: Greeting | null | undefined): void {
+    if (greeting === null) this.#complaints?.say("bad_name", BAD_GREETING);
+    this.#greeting = greeting;
+    this.#helloAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Pid of the last beat, or of the process that made the client. */

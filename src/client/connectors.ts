@@ -103,7 +103,10 @@ function shared(endpoint: Endpoint, platform: Platform, options?: ConnectOptions
   if (endpoint.open === null) return clientOf(endpoint, platform, options);
   const clients = processWide("clients", () => new Map<string, Client>());
   const known = clients.get(endpoint.streamName);
-  if (known !== undefined && !known.isClosed) return known;
+  if (known !== undefined && !known.isClosed) {
+    known.introduce(options?.name, options?.intervalMs);
+    return known;
+  }
   const client = clientOf(endpoint, platform, options);
   clients.set(endpoint.streamName, client);
   return client;

@@ -35,6 +35,17 @@ describe("hello and bye", () => {
     expect(said(receiver)).toEqual([["bye", 7n]]);
   });
 
+  test("hello is said anew by who connects again with another name", () => {
+    using receiver = new BoundReceiver();
+    using client = connect(receiver.path);
+    client.beat();
+    expect(connect(receiver.path, { name: "web-7" })).toBe(client);
+    expect(connect(receiver.path)).toBe(client);
+    client.beat();
+    client.beat();
+    expect(said(receiver).map(([word]) => word)).toEqual(["beat", "hello", "beat", "beat"]);
+  });
+
   test("bye is said by close() alone, once, and only after a beat", () => {
     using receiver = new BoundReceiver();
     const silent = connect(receiver.path);
