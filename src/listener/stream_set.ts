@@ -2,11 +2,8 @@
 // from the listening socket, waited for in one epoll descriptor, and closed with a reason that is
 // counted. A pidfd of the process that connected is waited for, too.
 import { EAGAIN, ECONNABORTED, ENOPROTOOPT, ESRCH, POLLIN } from "../../ffi/constants.ts";
-import { type PeerCredentials, peerCredentials, peerPidfd } from "../../ffi/peer.ts";
-import { pidfdOpen } from "../../ffi/pidfd.ts";
+import type { PeerCredentials } from "../../ffi/peer.ts";
 import type { Readiness } from "../../ffi/readiness.ts";
-import { close } from "../../ffi/socket.ts";
-import { accept, shutdownRead } from "../../ffi/stream.ts";
 import { Counters } from "../base/counters.ts";
 import { STREAM_CONNECTIONS_MAX } from "../base/limits.ts";
 import { NS_PER_MS } from "../base/time.ts";
@@ -14,6 +11,7 @@ import type { AllowList } from "./allow_list.ts";
 import { CLOSE_DESCRIPTORS, CLOSE_ERROR, CLOSE_UID } from "./stream_close.ts";
 import { StreamConnections } from "./stream_connections.ts";
 import { STREAM, type StreamCounters } from "./stream_counters.ts";
+import type { StreamKernel } from "./stream_kernel.ts";
 import type { StreamPlaces } from "./stream_places.ts";
 
 /** Connections taken in one look: each costs about 20 us. */
@@ -22,6 +20,7 @@ const ACCEPTS_PER_LOOK_MAX = 16;
 const ACCEPT_RETRY_NS = 100 * NS_PER_MS;
 
 interface StreamSetOptions {
+  readonly kernel: StreamKernel;
   readonly readiness: Readiness;
   readonly places: StreamPlaces;
   /** A descriptor of a connection must be below this. */
@@ -59,7 +58,7 @@ export class StreamSet {
     begun: (row: number) => void,
   ): void {
     for (let i = 0; i < ACCEPTS_PER_LOOK_MAX; i++) {
-      const made = accept(fd);
+      const made = this.#options.kernel.accept(fd);
       if (made >= 0) {
         const row = this.#admit(made, allowList, nowNs);
         if (row >= 0) begun(row);
@@ -95,7 +94,8 @@ export class StreamSet {
   /** Nobody can send any more, and finds that out; what has come is still to be read. */
   beginEnd(): void {
     const { fd } = this.connections;
-    for (let row = 0; row < fd.length; row++) if (fd[row]! >= 0) shutdownRead(fd[row]!);
+    for (let row = 0; row < fd.length; row++)
+      if (fd[row]! >= 0) this.#options.kernel.shutdownRead(fd[row]!);
   }
 
   /** The listener is closed: that is nobody's fault, and not counted. */
@@ -115,19 +115,19 @@ export class StreamSet {
   #drop(fd: number): void {
     this.#rowOf[fd] = -1;
     this.#options.readiness.remove(fd);
-    close(fd);
+    this.#options.kernel.close(fd);
   }
 
   #admit(fd: number, allowList: AllowList | undefined, nowNs: number): number {
-    const { places, readiness, fdEnd } = this.#options;
-    const peer = peerCredentials(fd);
+    const { kernel, places, readiness, fdEnd } = this.#options;
+    const peer = kernel.peerCredentials(fd);
     if (peer === undefined) return this.#refuse(fd, CLOSE_ERROR);
     if (fd >= fdEnd) return this.#refuse(fd, CLOSE_DESCRIPTORS);
     if (allowList !== undefined && !allowList.allows(peer.uid, peer.gid))
       return this.#refuse(fd, CLOSE_UID);
     const refusal = places.take(peer.uid, peer.pid);
     if (refusal >= 0) return this.#refuse(fd, refusal);
-    const { pidfd, proves } = pidfdOf(fd, peer);
+    const { pidfd, proves } = pidfdOf(fd, peer, kernel);
     const row = this.connections.open({ fd, pidfd: Math.max(-1, pidfd), ...peer }, nowNs);
     this.#pidfdProves[row] = proves ? 1 : 0;
     this.#put(fd, row);
@@ -145,7 +145,7 @@ export class StreamSet {
 
   #refuse(fd: number, reason: number): number {
     this.counters.addAt(STREAM.closed.by_client, reason);
-    close(fd);
+    this.#options.kernel.close(fd);
     return -1;
   }
 
@@ -160,10 +160,14 @@ export class StreamSet {
 }
 
 /** -errno: -ESRCH = there is no such process any more. */
-function pidfdOf(fd: number, { pid }: PeerCredentials): { pidfd: number; proves: boolean } {
-  const given = peerPidfd(fd);
+function pidfdOf(
+  fd: number,
+  { pid }: PeerCredentials,
+  kernel: StreamKernel,
+): { pidfd: number; proves: boolean } {
+  const given = kernel.peerPidfd(fd);
   if (given >= 0) return { pidfd: given, proves: true };
   // Of a process that has ended kernels before 6.16 say so here.
   if (given !== -ENOPROTOOPT && pid !== 0) return { pidfd: -ESRCH, proves: false };
-  return { pidfd: pid === 0 ? -1 : pidfdOpen(pid), proves: false };
+  return { pidfd: pid === 0 ? -1 : kernel.pidfdOpen(pid), proves: false };
 }

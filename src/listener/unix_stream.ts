@@ -14,9 +14,8 @@ import {
 import { check } from "../../ffi/errno.ts";
 import { UCRED_CMSG_LEN, UCRED_CMSG_SPACE } from "../../ffi/layout.ts";
 import { pidfdSendSignal } from "../../ffi/pidfd.ts";
-import { EpollReadiness } from "../../ffi/readiness.ts";
-import { unreadBytes } from "../../ffi/stream.ts";
-import * as arena from "../../ffi/stream_arena.ts";
+import type { Readiness } from "../../ffi/readiness.ts";
+import { SLOT_BYTES, SLOT_WORDS } from "../../ffi/stream_arena.ts";
 import { BATCH_SIZE, STREAM_CONNECTIONS_MAX } from "../base/limits.ts";
 import { ORIGIN_KERNEL_ATTESTED, ORIGIN_SOCKET_MODE_ONLY } from "../base/origin.ts";
 import { REJECT_CTRL_TRUNCATED, REJECT_NO_CREDENTIALS } from "../base/reject_reason.ts";
@@ -40,6 +39,7 @@ import type { Listener } from "./listener.ts";
 import { ReceivedBatch, VERDICT_CONTROL, VERDICT_PASS } from "./received_batch.ts";
 import * as reasons from "./stream_close.ts";
 import type { StreamCounters } from "./stream_counters.ts";
+import { type FrameReader, LINUX_STREAMS, type StreamKernel } from "./stream_kernel.ts";
 import type { StreamPlaces } from "./stream_places.ts";
 import { StreamSet } from "./stream_set.ts";
 import { UnixStreamSocket, type UnixStreamSocketOptions } from "./unix_stream_socket.ts";
@@ -63,6 +63,7 @@ export interface UnixStreamListenerOptions extends UnixStreamSocketOptions {
   readonly fdEnd: number;
   /** The clock of the start times of senders; undefined = none is proven but by a pidfd. */
   readonly nowGeneration?: GenerationClock;
+  readonly kernel?: StreamKernel;
 }
 
 export class UnixStreamListener implements Listener {
@@ -73,8 +74,9 @@ export class UnixStreamListener implements Listener {
   readonly directorySynced: boolean;
   allowList: AllowList | undefined;
   containers: boolean;
-  readonly #readiness = new EpollReadiness(BATCH_SIZE);
-  readonly #arena = new arena.StreamArena();
+  readonly #kernel: StreamKernel;
+  readonly #readiness: Readiness;
+  readonly #arena: FrameReader;
   readonly #assembly = new FrameAssembly(STREAM_CONNECTIONS_MAX);
   readonly #sender = new PartSender();
   readonly #part: { from: Uint8Array; at: number; length: number };
@@ -100,6 +102,10 @@ export class UnixStreamListener implements Listener {
     this.containers = options.containers ?? false;
     this.#options = options;
     this.#nowGeneration = options.nowGeneration ?? (() => Number.NaN);
+    const kernel = options.kernel ?? LINUX_STREAMS;
+    this.#kernel = kernel;
+    this.#readiness = kernel.openReadiness();
+    this.#arena = kernel.openReader();
     this.batch = new ReceivedBatch(this.#arena.words);
     this.#part = { from: this.#arena.bytes, at: 0, length: 0 };
     // Nothing can have been sent to a socket that is not there yet.
@@ -107,9 +113,9 @@ export class UnixStreamListener implements Listener {
     this.#socket = socket ?? new UnixStreamSocket(options);
     if (!this.#socket.isTakenOver) this.batch.sentAfterGeneration = beforeBind;
     this.directorySynced = this.#socket.directorySynced;
-    this.#set = new StreamSet({ ...options, readiness: this.#readiness });
+    this.#set = new StreamSet({ ...options, kernel, readiness: this.#readiness });
     const { frameWord } = this.batch;
-    for (let i = 0; i < frameWord.length; i++) frameWord[i] = i * arena.SLOT_WORDS;
+    for (let i = 0; i < frameWord.length; i++) frameWord[i] = i * SLOT_WORDS;
     try {
       check(this.#readiness.fd, "cannot open an epoll descriptor");
       check(this.#readiness.add(this.#socket.fd, POLLIN), "cannot wait for connections");
@@ -178,7 +184,7 @@ export class UnixStreamListener implements Listener {
   }
 
   wasLast(i: number): boolean {
-    return unreadBytes(this.#fds[i]!) === 0;
+    return this.#kernel.unreadBytes(this.#fds[i]!) === 0;
   }
 
   /** True while the file at the path is the socket of this listener. */
@@ -269,7 +275,7 @@ export class UnixStreamListener implements Listener {
   // One read of one connection: 1 if it made a frame in slot `slot` whole, else 0.
   #takeFrame(row: number, fd: number, slot: number): number {
     const assembly = this.#assembly;
-    const at = slot * arena.SLOT_BYTES;
+    const at = slot * SLOT_BYTES;
     const have = assembly.have(row);
     if (have > 0) assembly.lay(row, this.#arena.bytes, at);
     const length = this.#arena.read(fd, at + have, assembly.wants(row));
@@ -300,7 +306,7 @@ export class UnixStreamListener implements Listener {
   #fillRow(slot: number, row: number): void {
     const { batch } = this;
     const { pid, uid, gid, verdict } = this.#sender;
-    const w = slot * arena.SLOT_WORDS;
+    const w = slot * SLOT_WORDS;
     const isControl = (this.#arena.words[w]! & 0xffff) === CONTROL_MAGIC;
     batch.verdict[slot] = isControl && verdict === VERDICT_PASS ? VERDICT_CONTROL : verdict;
     batch.origin[slot] = pid === 0 ? ORIGIN_SOCKET_MODE_ONLY : ORIGIN_KERNEL_ATTESTED;
