@@ -1,5 +1,6 @@
 // What the commands that ask the daemon have in common: where they ask, one request with one line
 // of an answer, and what is said where there is none.
+import { configuredPlaces } from "./configured_places.ts";
 import { type Answer, ask, controlPath } from "./control_client.ts";
 import { type Invocation, ownFlag, ownText } from "./invocation.ts";
 import { print, printError, printHint } from "./output.ts";
@@ -26,7 +27,9 @@ export function actOn<View extends object>(
 }
 
 export function pathOf(invocation: Invocation): string {
-  return ownText(invocation, "control") ?? controlPath(process.env);
+  const { configFile } = invocation;
+  const configured = configFile === undefined ? undefined : configuredPlaces(configFile)?.control;
+  return ownText(invocation, "control") ?? configured ?? controlPath(process.env);
 }
 
 export function notAnswered(answer: Answer & { ok: false }, invocation: Invocation): number {

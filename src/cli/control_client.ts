@@ -17,6 +17,7 @@ import { defaultSocket } from "../config/runtime_directory.ts";
 import { OPERATORS_HINT } from "../control/last_words.ts";
 import { PROTOCOL } from "../control/request.ts";
 import { parseState } from "../processes/proc_text.ts";
+import { configuredPlaces } from "./configured_places.ts";
 import { lastKnown } from "./last_known.ts";
 import {
   daemonDown,
@@ -63,6 +64,8 @@ export type Answer =
 
 interface AskOptions {
   readonly screen: Screen;
+  /** Of the daemon; undefined = the one at the default place, if that daemon has this socket. */
+  readonly configFile?: string | undefined;
   readonly patienceMs?: number;
   /**
    * Each line as it comes; false = none is wanted any more. Behind the first one an answer takes
@@ -91,7 +94,7 @@ export function controlPath(
 export function ask(
   path: string,
   request: Readonly<Record<string, unknown>>,
-  { screen, patienceMs = PATIENCE_MS, onLine, isStream = false }: AskOptions,
+  { screen, configFile, patienceMs = PATIENCE_MS, onLine, isStream = false }: AskOptions,
 ): Answer {
   const bytes = Buffer.byteLength(path);
   if (bytes > SOCKET_PATH_BYTES_MAX) {
@@ -102,7 +105,7 @@ export function ask(
   if (fd < 0) return failed(EXIT_NO_ANSWER, `cannot open a socket: ${errnoText(-fd)}`);
   try {
     const line = `${JSON.stringify({ v: PROTOCOL, ...request })}\n`;
-    return askAt({ fd, path, screen, patienceMs, onLine, isStream }, line);
+    return askAt({ fd, path, screen, configFile, patienceMs, onLine, isStream }, line);
   } finally {
     close(fd);
   }
@@ -112,23 +115,24 @@ interface Asked {
   readonly fd: number;
   readonly path: string;
   readonly screen: Screen;
+  readonly configFile: string | undefined;
   readonly patienceMs: number;
   readonly onLine: AskOptions["onLine"];
   readonly isStream: boolean;
 }
 
 function askAt(asked: Asked, line: string): Answer {
-  const { fd, path, screen, patienceMs } = asked;
+  const { fd, path, screen, configFile, patienceMs } = asked;
   const connected = connectPatiently(fd, path, patienceMs);
   if (connected === -EAGAIN) return noAnswer(fd, patienceMs);
   if (connected === -EACCES) return mayNotAsk(path);
-  if (connected < 0 || send(fd, Buffer.from(line)) < 0) return isDown(path, screen);
+  if (connected < 0 || send(fd, Buffer.from(line)) < 0) return isDown(path, screen, configFile);
   if (asked.onLine !== undefined) return followAnswer(asked, asked.onLine);
   const text = readAnswer(fd, patienceMs);
   if (text === undefined) return noAnswer(fd, patienceMs);
   const lines = text.split("\n");
   const end = lines.indexOf(DONE);
-  return end < 0 ? isDown(path, screen) : judged(lines.slice(0, end), path);
+  return end < 0 ? isDown(path, screen, configFile) : judged(lines.slice(0, end), path);
 }
 
 /** A daemon that is stopped takes no connections once its queue is full. */
@@ -222,9 +226,14 @@ function judged(lines: readonly string[], path: string): Answer {
   return { ok: true, lines };
 }
 
-function isDown(path: string, screen: Screen): Answer {
+function isDown(path: string, screen: Screen, configFile: string | undefined): Answer {
   const time = new Date().toISOString();
-  return { ok: false, ...daemonDown({ host: hostname(), time, last: lastKnown(path) }, screen) };
+  const places = configuredPlaces(configFile);
+  // The default file may be that of another daemon.
+  const isIts = configFile !== undefined || places?.control === path;
+  const last = lastKnown(path, isIts ? places?.state : undefined);
+  const unread = places === undefined || places.unread === "" ? undefined : places;
+  return { ok: false, ...daemonDown({ host: hostname(), time, last, unread }, screen) };
 }
 
 /** It was there a moment ago. */

@@ -26,10 +26,17 @@ const DATE_MS_MAX = 8.64e15;
 const UNIT_DIRECTORY = /^\/run\/varta(?:-([^/]+))?$/;
 const STATE_SUFFIX = ".state";
 
-/** Undefined = it has left nothing. */
-export function lastKnown(controlPath: string): LastKnown | undefined {
+/**
+ * Undefined = it has left nothing. `configured`: the state that its configuration file names, if
+ * that is known.
+ */
+export function lastKnown(
+  controlPath: string,
+  configured: string | undefined = undefined,
+): LastKnown | undefined {
   const seen = lastSeen(controlPath);
-  const states = statePaths(controlPath).flatMap((path) => knownOf(path) ?? []);
+  const places = [...new Set([...(configured ? [configured] : []), ...statePaths(controlPath)])];
+  const states = places.flatMap((path) => knownOf(path) ?? []);
   const latest = states.toSorted((a, b) => b.time.localeCompare(a.time))[0];
   if (seen === undefined) return latest;
   const isLater = latest !== undefined && ageMs(latest) - ageMs(seen) > SEEN_EVERY_MS;

@@ -3,6 +3,7 @@
 // --watch draws the table once a second.
 import type { MembersView, StatusView } from "../view/status_view.ts";
 import { notAnswered, pathOf, wrongUse } from "./asking.ts";
+import { configuredPlaces } from "./configured_places.ts";
 import { type Answer, ask } from "./control_client.ts";
 import { type Invocation, ownFlag } from "./invocation.ts";
 import { errorLine, hintLine, print } from "./output.ts";
@@ -28,6 +29,10 @@ export async function run(invocation: Invocation): Promise<number> {
 }
 
 function misuseOf(invocation: Invocation): string | undefined {
+  const { configFile } = invocation;
+  const unread = configFile === undefined ? "" : (configuredPlaces(configFile)?.unread ?? "");
+  if (unread !== "")
+    return `--config ${configFile}: ${unread}; want the configuration file of the daemon`;
   const isCheck = ownFlag(invocation, "exit-code");
   const isAgent = invocation.operands[0] !== undefined;
   if (ownFlag(invocation, "members") && (!isAgent || isCheck)) {
@@ -78,7 +83,7 @@ function asked(invocation: Invocation, screen: Screen): Answer {
   const stalled = ownFlag(invocation, "stalled") || undefined;
   const wantsMembers = ownFlag(invocation, "members");
   const request = wantsMembers ? { do: "members", agent } : { do: "status", agent, stalled };
-  return ask(pathOf(invocation), request, { screen });
+  return ask(pathOf(invocation), request, { screen, configFile: invocation.configFile });
 }
 
 function viewOf({ lines }: Answer & { ok: true }): View {

@@ -1,9 +1,12 @@
 // What `status` can say of a daemon that is down, whoever asks, and whatever it has left.
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { configuredPlaces } from "../../src/cli/configured_places.ts";
 import { lastKnown } from "../../src/cli/last_known.ts";
 import { LAST_SEEN_FILE } from "../../src/view/last_seen.ts";
 import { bytesOf, EMPTY, MEMBER, MOMENT } from "../snapshot/states.ts";
+import { runCommand } from "../support/command.ts";
+import { PROGRAM } from "../support/program.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const STATE_MS = Date.parse("2026-11-28T02:05:12.000Z");
@@ -89,4 +92,56 @@ describe("what a daemon that is down has left", () => {
     expect(lastKnown(directory.at("control.sock"))).toBeUndefined();
     expect(lastKnown(directory.at("none/control.sock"))).toBeUndefined();
   });
+
+  test("is the state that the configuration file names, wherever that is", () => {
+    using directory = new TemporaryDirectory();
+    mkdirSync(directory.at("elsewhere"));
+    writeFileSync(directory.at("elsewhere/kept"), stateAt(STATE_MS, true));
+    const file = directory.at("varta.toml");
+    writeFileSync(file, `[state]\nfile = "${directory.at("elsewhere/kept")}"\n`);
+    const { state, control, unread } = configuredPlaces(file)!;
+    expect([control, unread]).toEqual([undefined, ""]);
+    expect(lastKnown(directory.at("control.sock"), state)).toMatchObject({ time: STATE_TIME });
+  });
+});
+
+describe("the places that a configuration file names", () => {
+  function placesOf(text: string) {
+    using directory = new TemporaryDirectory();
+    writeFileSync(directory.at("varta.toml"), text);
+    return configuredPlaces(directory.at("varta.toml"))!;
+  }
+
+  test("are those that it says, else beside its first Unix socket", () => {
+    const unix = '[[listener]]\nkind = "udp"\n[[listener]]\nkind = "unix"\npath = "/a/v.sock"\n';
+    expect(placesOf(unix)).toMatchObject({ control: "/a/control.sock", state: "/a/v.sock.state" });
+    const said = `${unix}[control]\npath = "/b/c"\n[state]\nfile = "/s"\n`;
+    expect(placesOf(said)).toMatchObject({ control: "/b/c", state: "/s", unread: "" });
+    for (const off of ['state = "off"\n', "state = { off = true }\n"])
+      expect(placesOf(off + unix)).toMatchObject({ control: "/a/control.sock", state: undefined });
+  });
+
+  test.each([
+    ["", undefined],
+    ['state = "off"\nlistener = 3\ncontrol = []\n', undefined],
+    ['[state]\nfile = "relative"\n[[listener]]\nkind = "unix"\npath = 7\n', undefined],
+  ])("are none in %j", (text, none) => {
+    expect(placesOf(text)).toMatchObject({ control: none, state: none, unread: "" });
+  });
+
+  test("are not known of one that cannot be read, and there is none at an empty default place", () => {
+    expect(placesOf("a = ").unread).toStartWith("found ");
+    using directory = new TemporaryDirectory();
+    expect(configuredPlaces(undefined, directory.at("varta.toml"))).toBeUndefined();
+    expect(configuredPlaces(directory.at("varta.toml"))!.unread).toBe("found no such file");
+    expect(configuredPlaces(undefined, directory.path)!.unread).toBe("found a directory");
+  });
+});
+
+test("status at a configuration file that cannot be read asks nobody", async () => {
+  using directory = new TemporaryDirectory();
+  const file = directory.at("none.toml");
+  const { stderr, exitCode } = await runCommand([...PROGRAM, "status", "--config", file]);
+  expect(stderr).toContain(`--config ${file}: found no such file; want the configuration file`);
+  expect(exitCode).toBe(64);
 });

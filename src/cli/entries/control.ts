@@ -46,6 +46,7 @@ export const CONTROL_COMMANDS = [
         form: FLAG,
         help: "end with 0 ok, 1 late or degraded, 2 worse, 3 no answer",
       },
+      { ...CONFIG_OPTION, help: "file of the daemon: where its sockets and its state are" },
       CONTROL_OPTION,
     ],
     examples: [

@@ -16,6 +16,8 @@ interface DaemonDown {
   readonly time: string;
   /** What it kept of itself; undefined = it keeps no state. */
   readonly last: LastKnown | undefined;
+  /** Its configuration file, which may name another place, and why it cannot be read. */
+  readonly unread?: { readonly file: string; readonly unread: string } | undefined;
 }
 
 interface LastKnown {
@@ -34,7 +36,7 @@ interface LastKnown {
 }
 
 export function daemonDown(given: DaemonDown, screen: Screen): Outcome {
-  const { host, time, last } = printable(given);
+  const { host, time, last, unread } = printable(given);
   const times = new Times(time, screen.zone);
   const head = `${host}, ${times.now()}: not watched`;
   const isAtLeast = last?.isAtLeast === true;
@@ -42,7 +44,7 @@ export function daemonDown(given: DaemonDown, screen: Screen): Outcome {
     last === undefined ? "" : ` since ${times.at(last.time)}${isAtLeast ? " or later" : ""}`;
   const lines =
     last === undefined
-      ? [`${head}. Since when is not known: it left no state.`]
+      ? [`${head}. Since when is not known: it left no state${unreadText(unread)}.`]
       : [
           `${head} for ${duration(times.sinceMs(last.time))}${isAtLeast ? " or less" : ""}.`,
           ...knownLines(last, times),
@@ -53,6 +55,11 @@ export function daemonDown(given: DaemonDown, screen: Screen): Outcome {
     hint: "systemctl status varta-watch",
     exitCode: EX_UNAVAILABLE,
   };
+}
+
+function unreadText(unread: DaemonDown["unread"]): string {
+  if (unread === undefined) return "";
+  return ` at the usual places, and ${unread.file} does not say where it is: ${unread.unread}`;
 }
 
 function knownLines({ time, agents }: LastKnown, times: Times): string[] {

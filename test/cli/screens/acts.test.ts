@@ -108,6 +108,16 @@ test("a daemon that keeps no state is down, and since when is not known", () => 
   );
 });
 
+test("a daemon whose file cannot be read may have left a state at another place", () => {
+  const unread = { file: "/etc/varta/v\u001b.toml", unread: "found a directory" };
+  const { stdout } = daemonDown({ ...DOWN, last: undefined, unread }, terminal(200));
+  expect(stdout).toBe(
+    "mill-2, 03:12:46 CET: not watched. Since when is not known: it left no state at the usual " +
+      "places, and /etc/varta/v\\u001b.toml does not say where it is: found a directory.\n",
+  );
+  expect(daemonDown({ ...DOWN, unread }, terminal(200)).stdout).not.toContain("toml");
+});
+
 test("a daemon that left no word of its end was there at least until it wrote its state", () => {
   const { stdout, error } = daemonDown(
     { ...DOWN, last: { time: DOWN.last.time, isAtLeast: true } },
