@@ -1,6 +1,6 @@
 // The lines at the top of the READMEs of Python and C, as they stand there, beat; and what these
 // clients promise to their language. package.test.ts is the same of JavaScript.
-import { afterAll, describe, setDefaultTimeout, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DaemonProcess, endLeftovers } from "../support/daemon_process.ts";
@@ -20,7 +20,7 @@ describe.skipIf(python === null)("the client for Python", () => {
     await using daemon = await DaemonProcess.start();
     using directory = new TemporaryDirectory();
     cpSync(join(CLIENTS, "python/varta_watch.py"), directory.at("varta_watch.py"));
-    writeFileSync(directory.at("program.py"), firstBlock("python"));
+    writeFileSync(directory.at("program.py"), blocks("python")[0]!);
     await runProgram([python!, directory.at("program.py")], {
       env: { VARTA_SOCKET: daemon.socket },
     });
@@ -41,7 +41,7 @@ describe.skipIf(cc === null || cxx === null)("the client for C", () => {
   test("beats three times by the lines of its README, in C99 and in C++", async () => {
     await using daemon = await DaemonProcess.start();
     using directory = new TemporaryDirectory();
-    writeFileSync(directory.at("program.c"), firstBlock("c"));
+    writeFileSync(directory.at("program.c"), blocks("c")[0]!);
     const [source, program] = [directory.at("program.c"), directory.at("program")];
     const include = `-I${join(CLIENTS, "c")}`;
     const options = { env: { VARTA_SOCKET: daemon.socket } };
@@ -51,6 +51,31 @@ describe.skipIf(cc === null || cxx === null)("the client for C", () => {
     await runProgram([cxx!, "-std=c++11", "-x", "c++", ...STRICT, include, source, "-o", program]);
     await runProgram([program], options);
     await daemon.untilReceived(6);
+  });
+
+  test("tells a crash by the handler of its README, and the process dies as without it", async () => {
+    await using daemon = await DaemonProcess.start({ args: ["--export-file", "events.tsv"] });
+    using directory = new TemporaryDirectory();
+    writeFileSync(directory.at("program.c"), blocks("c")[1]!);
+    const to = [
+      `-I${join(CLIENTS, "c")}`,
+      directory.at("program.c"),
+      "-o",
+      directory.at("program"),
+    ];
+    await runProgram([cc!, "-std=c99", ...STRICT, ...to]);
+    const child = Bun.spawn([directory.at("program")], {
+      env: { ...process.env, VARTA_STREAM: "", VARTA_SOCKET: daemon.socket },
+    });
+    await child.exited;
+    expect(child.signalCode).toBe("SIGABRT");
+    await daemon.untilReceived(2);
+    await daemon.stop();
+    const beats = daemon.exported("events.tsv").map(([, , , nonce, status]) => [nonce, status]);
+    expect(beats).toEqual([
+      ["1", "ok"],
+      [String(2n ** 64n - 1n), "critical"],
+    ]);
   });
 
   test("keeps its promises to loops, logs and tests of others, in C99 and in C++", async () => {
@@ -67,8 +92,8 @@ describe.skipIf(cc === null || cxx === null)("the client for C", () => {
   });
 });
 
-/** The first block of code of a client's README. */
-function firstBlock(client: string): string {
+/** The blocks of code of a client's README. */
+function blocks(client: string): string[] {
   const text = readFileSync(join(CLIENTS, client, "README.md"), "utf8");
-  return /```\w+\n(.*?)```/s.exec(text)![1]!;
+  return [...text.matchAll(/```\w+\n(.*?)```/gs)].map(([, block]) => block!);
 }
