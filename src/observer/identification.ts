@@ -217,8 +217,9 @@ export class Identification implements JudgeGate, Askings {
       const slot = this.#tracker.slotOf(key);
       // One that lost its slot meanwhile, and came back, is looked at as all that are new.
       if (slot >= 0 && !table.looks.isFresh(slot)) {
-        this.askThreshold(slot, askedNs, nowNs);
         this.#name(slot, this.#knownOf(slot), nowNs, false);
+        // After it: what keeps a silence of before from being judged must outlast the name.
+        this.askThreshold(slot, askedNs, nowNs);
       }
       this.#usedNs += monotonicNs() - startNs;
     }

@@ -155,7 +155,8 @@ export class DeadlineLanes {
       const graceNs = this.pauses.awakeNs(mercyNs(this, silence, terms));
       this.unlink(slot);
       this.count[laneOf[slot]! % LANES]! -= 1;
-      graceEndNs[slot] = Math.max(endNs, graceNs);
+      graceEndNs[slot] = endNs;
+      this.#slots.giveMercy(slot, graceNs);
       moved.push(slot);
       if (isWaiting) waiting.push(slot);
     }

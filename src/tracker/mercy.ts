@@ -42,8 +42,9 @@ export function changeMildly(
 ): void {
   const lastNs = slots.lastNs[slot]!;
   const endNs = slots.graceEndBy(slot, terms.graceNs);
-  const graceNs = lanes.pauses.awakeNs(mercyNs(lanes, { slot, lastNs, endNs, nowNs }, terms));
+  const untilNs = mercyNs(lanes, { slot, lastNs, endNs, nowNs }, terms);
   lanes.change(slot, terms);
-  // One that waits in the heap has a later time already.
-  if (!lanes.graces.has(slot)) slots.graceEndNs[slot] = Math.max(endNs, graceNs);
+  // One that waits in the heap has a later time already; and who has just beaten needs none.
+  if (lanes.graces.has(slot) || !(untilNs > lanes.deadlineOf(slot))) return;
+  slots.giveMercy(slot, lanes.pauses.awakeNs(untilNs));
 }

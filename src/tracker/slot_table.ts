@@ -253,7 +253,9 @@ export class SlotTable {
   greet(slot: number, name: string, askedNs: number): void {
     const { slots } = this;
     const isNew = name !== (this.announced[slot] ?? "");
-    const asks = !Number.isNaN(askedNs) && askedNs !== slots.askedNs[slot]!;
+    // One that waits to be heard may have asked for something else.
+    const isOther = askedNs !== slots.askedNs[slot]! || this.greeted.length > 0;
+    const asks = !Number.isNaN(askedNs) && isOther;
     if (!isNew && !asks) return;
     this.announced[slot] = name;
     if (!this.looks.isFresh(slot)) this.greeted.push({ key: slots.key[slot]!, askedNs });

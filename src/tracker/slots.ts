@@ -43,10 +43,12 @@ export const SLOT_GOODBYE = 256;
 export const SLOT_UNBEATEN = 512;
 /** Its next judgement was moved at its own word. */
 export const SLOT_MOVED = 1024;
+/** It got stricter terms, and no silence of before is judged by them. */
+const SLOT_MERCY = 2048;
 
 const OWES_NO_BEATS = SLOT_GOODBYE | SLOT_UNBEATEN;
 /** While it has one of them, its grace is none by its rule. */
-export const GRACE_LENT = OWES_NO_BEATS | SLOT_MOVED;
+export const GRACE_LENT = OWES_NO_BEATS | SLOT_MOVED | SLOT_MERCY;
 
 /** `lane` of a slot that is given to no member. */
 export const LANE_NONE = 0xffff;
@@ -254,6 +256,14 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
   /** Its grace is another one than its rule gives it. */
   isGraceLent(slot: number): boolean {
     return (this.flags[slot]! & GRACE_LENT) !== 0;
+  }
+
+  /** It has a grace until `endNs` and its next beat, if that is later than the one that it has. */
+  giveMercy(slot: number, endNs: number): void {
+    if (!(endNs > this.graceEndNs[slot]!)) return;
+    if (!this.isGraceLent(slot)) this.ownGraceEndNs[slot] = this.graceEndNs[slot]!;
+    this.flags[slot]! |= SLOT_MERCY;
+    this.graceEndNs[slot] = endNs;
   }
 
   /** When its grace is over by a rule; while it has another one, that is kept for later. */

@@ -46,7 +46,7 @@ export class NotifyTarget implements FuzzTarget {
   [Symbol.dispose](): void {}
 
   #one(random: Random): void {
-    const datagram = candidate(random);
+    const datagram = notifyCandidate(random);
     const at = random.below(ARENA_BYTES - datagram.length + 1);
     this.#arena.set(datagram, at);
     const before = Bun.hash(this.#arena);
@@ -101,7 +101,8 @@ function sorted(fields: Readonly<Record<string, string | number>>): unknown[] {
   return Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-function candidate(random: Random): Uint8Array {
+/** A message, or what is none. */
+export function notifyCandidate(random: Random): Uint8Array {
   if (random.chance(0.02)) return randomBytes(random, random.below(300));
   const lines = Array.from({ length: random.below(7) }, () => line(random));
   const end = random.pick(["", "\n", "\n", "\0", "\0\0", "\n\n"]);

@@ -439,7 +439,12 @@ export class ReferenceTracker {
       const isSame = lane.thresholdNs === terms.thresholdNs && lane.lateNs === terms.lateNs;
       if (isSame && slot.graceEndNs === graceEndNs) continue;
       const judgedNs = this.#judgedNs(slot, nowNs, terms, graceEndNs);
-      slot.graceEndNs = Math.max(graceEndNs, this.awakeNs(judgedNs));
+      slot.graceEndNs = graceEndNs;
+      // Until its next beat: that of its rule is kept beside it.
+      if (this.awakeNs(judgedNs) > graceEndNs) {
+        slot.ownGraceEndNs ??= graceEndNs;
+        slot.graceEndNs = this.awakeNs(judgedNs);
+      }
       moved.push({ slot, terms });
     }
     for (const { slot } of moved) slot.lane = NO_LANE;
