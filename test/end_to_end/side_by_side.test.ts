@@ -9,8 +9,5 @@ import "./side_by_side/exec.test.ts";
 import "./side_by_side/http_clients.test.ts";
 import "./side_by_side/lifecycle.test.ts";
 import "./side_by_side/names.test.ts";
-import "./side_by_side/observer_paused.test.ts";
 import "./side_by_side/pid_reuse.test.ts";
-import "./side_by_side/recovery.test.ts";
-import "./side_by_side/status_watch.test.ts";
 import "./side_by_side/two_sources.test.ts";
