@@ -10,7 +10,7 @@ import type { Datagram } from "../events/datagram.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { PlaceReader, ProcessReader } from "../processes/process_reader.ts";
 import { judgeNow } from "../tracker/extensions.ts";
-import { goodbyeNsMax, graceOf, sayGoodbye, takeGoodbyeBack } from "../tracker/goodbyes.ts";
+import { goodbyeNsMax, sayGoodbye, takeGoodbyeBack } from "../tracker/goodbyes.ts";
 import { noWords, type SaidWords } from "../tracker/said_words.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import { PID_MIN, STATUS_CRITICAL, STATUS_OK } from "../wire/frame.ts";
@@ -100,7 +100,7 @@ export class NotifyTexts {
     if ((said & message.SAID_TRIGGER) !== 0) judgeNow(table, slot, nowNs);
     if ((said & message.SAID_READY) !== 0) takeGoodbyeBack(table, slot, nowNs);
     if ((said & message.SAID_STOPPING) !== 0)
-      sayGoodbye(table, slot, nowNs, goodbyeNsMax(graceOf(table.slots, slot)));
+      sayGoodbye(table, slot, nowNs, goodbyeNsMax(table.slots.graceNs[slot]!));
     if ((said & ASKS) !== 0) this.#greet(slot, batch.bytes);
     if ((said & message.SAID_EXTEND_USEC) !== 0) table.askings?.askTime(slot, extendUsec, nowNs);
     if ((said & SHOWN) === 0 && !this.#isSpokenFor) return;

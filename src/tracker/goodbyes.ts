@@ -5,7 +5,7 @@ import { THRESHOLDS_MAX } from "../base/limits.ts";
 import { NS_PER_S } from "../base/time.ts";
 import { awaitFirstBeat } from "./hellos.ts";
 import type { SlotTable } from "./slot_table.ts";
-import { SLOT_GOODBYE, SLOT_UNBEATEN, type SlotsView } from "./slots.ts";
+import { SLOT_GOODBYE, SLOT_UNBEATEN } from "./slots.ts";
 
 /** As long as the service manager waits for a service that stops, before it kills it. */
 const GOODBYE_NS_MIN = 90 * NS_PER_S;
@@ -13,13 +13,6 @@ const GOODBYE_NS_MIN = 90 * NS_PER_S;
 /** How long a member may take to end after its goodbye, by the grace of its rule. */
 export function goodbyeNsMax(graceNs: number): number {
   return Math.max(graceNs, GOODBYE_NS_MIN);
-}
-
-/** The grace that the member of `slot` has by its rule; 0 if it is not known who it is. */
-export function graceOf(slots: SlotsView, slot: number): number {
-  const { firstNs, graceEndNs, ownGraceEndNs } = slots;
-  const endNs = slots.isGraceLent(slot) ? ownGraceEndNs[slot]! : graceEndNs[slot]!;
-  return Math.max(0, endNs - firstNs[slot]!);
 }
 
 /**

@@ -78,6 +78,8 @@ export const SLOT_COLUMNS = {
   firstNs: f64(),
   graceEndNs: fresh(Number.NEGATIVE_INFINITY, f64()),
   gracePlace: fresh(PLACE_NONE, u32()),
+  /** How long its grace is by its rule; 0 as long as nobody has looked at it. */
+  graceNs: fresh(0, f64()),
   /**
    * Observer time of its goodbye, valid with SLOT_GOODBYE; and the end of the grace that it has by
    * its rule, valid with GRACE_LENT.
@@ -268,6 +270,7 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
 
   /** When its grace is over by a rule; while it has another one, that is kept for later. */
   graceEndBy(slot: number, graceNs: number): number {
+    this.graceNs[slot] = graceNs;
     const endNs = graceNs > 0 ? this.firstNs[slot]! + graceNs : Number.NEGATIVE_INFINITY;
     if (!this.isGraceLent(slot)) return endNs;
     this.ownGraceEndNs[slot] = endNs;

@@ -17,7 +17,7 @@ import { TRACKER, type TrackerCounters } from "./counters.ts";
 import { EndedMembers } from "./ended_members.ts";
 import { Eviction, type EvictionOptions } from "./eviction.ts";
 import { checkTrackerInvariants } from "./invariants.ts";
-import { goodbyeNsMax, graceOf, sayGoodbye } from "./goodbyes.ts";
+import { goodbyeNsMax, sayGoodbye } from "./goodbyes.ts";
 import { terminalAdvances } from "./nonce_order.ts";
 import type { Pauses } from "./pauses.ts";
 import { memberKey } from "./member_key.ts";
@@ -140,7 +140,7 @@ export class Tracker {
     }
     table.pinSender(datagram);
     table.storeSender(datagram);
-    if (!isHello) sayGoodbye(table, slot, datagram.nowNs, goodbyeNsMax(graceOf(this.#slots, slot)));
+    if (!isHello) sayGoodbye(table, slot, datagram.nowNs, goodbyeNsMax(this.#slots.graceNs[slot]!));
     return UPDATE_REFRESHED;
   }
 

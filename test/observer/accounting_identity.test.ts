@@ -6,6 +6,9 @@ import fc from "fast-check";
 import { AF_UNIX, EAGAIN, SOCK_DGRAM, SOCK_STREAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { close, connect, openSocket, send, sendTo, unixAddress } from "../../ffi/socket.ts";
+import { GREETINGS } from "../../src/observer/greetings.ts";
+import { encodeControl } from "../../src/wire/control_datagram.ts";
+import { referenceControlDatagram } from "../reference/control_datagram.ts";
 import { FRAME_BYTES } from "../../src/base/limits.ts";
 import { REJECT_REASON_COUNT, REJECT_REASONS } from "../../src/base/reject_reason.ts";
 import { NS_PER_MS } from "../../src/base/time.ts";
@@ -63,6 +66,8 @@ interface Sent {
    */
   readonly seal: number;
   readonly counter: number;
+  /** What it says. */
+  readonly says: "beat" | "hello" | "bye";
 }
 
 type Step =
@@ -100,6 +105,7 @@ const sent: fc.Arbitrary<Sent> = fc.record({
   ),
   seal: fc.integer({ min: 0, max: 5 }),
   counter: fc.integer({ min: 0, max: 40 }),
+  says: fc.constantFrom("beat", "beat", "beat", "hello", "bye"),
 });
 
 /** More beats of one process at once than it may send, all of them good. */
@@ -111,6 +117,7 @@ const burst: fc.Arbitrary<Sent[]> = fc.integer({ min: 1, max: 50 }).map((first) 
     damage: "none",
     seal: 5,
     counter: 0,
+    says: "beat",
   })),
 );
 
@@ -196,10 +203,12 @@ class Subject implements Disposable {
       gid: undefined,
       rcvbufBytes: 0,
       allowList: new AllowList([given.allowed ? OWN_UID : OWN_UID + 1], []),
+      takesControl: true,
     });
-    this.udp = new UdpListener({ ...NET, name: "udp", rcvbufBytes });
+    this.udp = new UdpListener({ ...NET, name: "udp", rcvbufBytes, takesControl: true });
     this.secure = new SecureUdpListener({
       ...NET,
+      takesControl: true,
       name: "secure",
       rcvbufBytes,
       senderStates,
@@ -320,7 +329,7 @@ class Subject implements Disposable {
     this.#peers[datagram.to].send(bytes);
     this.taken[datagram.to === "udp" ? 1 : 2]! += 1;
     if (datagram.to === "secure")
-      this.trials += bytes.length === 60 ? 3 : bytes.length === 64 ? 4 : 0;
+      this.trials += [60, 92].includes(bytes.length) ? 3 : [64, 96].includes(bytes.length) ? 4 : 0;
   }
 }
 
@@ -333,21 +342,30 @@ function textBytes(text: string): Uint8Array {
 /** Whole frames up to the first that no frame can follow; the rest goes with its connection. */
 function framesOf(bytes: readonly number[]): number {
   let frames = 0;
-  for (let at = 0; at + FRAME_BYTES <= bytes.length; at += FRAME_BYTES) {
+  for (let at = 0, size = FRAME_BYTES; at < bytes.length; at += size) {
+    const isControl = bytes[at] === 0x56 && bytes[at + 1] === 0x43;
+    size = isControl ? 64 : FRAME_BYTES;
+    if (at + size > bytes.length) break;
     frames += 1;
-    const code = decodeFrame(new Uint32Array(Uint8Array.from(bytes.slice(at, at + 32)).buffer), 0);
+    const frame = Uint8Array.from(bytes.slice(at, at + size));
+    if (isControl) {
+      if (["BadVersion", "BadCrc"].includes(referenceControlDatagram(frame).error ?? "")) break;
+      continue;
+    }
+    const code = decodeFrame(new Uint32Array(frame.buffer), 0);
     if ([DECODE_BAD_MAGIC, DECODE_BAD_VERSION, DECODE_BAD_CRC].includes(code)) break;
   }
   return frames;
 }
 
-function bytesOf({ to, pid: number, nonce, damage, seal, counter }: Sent): Uint8Array {
+function bytesOf({ to, pid: number, nonce: count, says, ...how }: Sent): Uint8Array {
+  const { damage, seal, counter } = how;
   const pid = number === 0 ? OWN : number + 1;
-  const frame = encode({
-    ...{ status: "ok", payload: 0, timestamp: 5n },
-    pid,
-    nonce: BigInt(nonce),
-  } as const);
+  const nonce = BigInt(count);
+  const frame =
+    says === "beat"
+      ? encode({ status: "ok", payload: 0, timestamp: 5n, pid, nonce })
+      : encodeControl({ kind: says, pid, nonce, intervalMs: 0, name: "web" });
   const whole = to === "secure" ? sealed(frame, pid, seal, counter) : frame;
   if (damage === "bit") whole[whole.length - 1]! ^= 1;
   if (damage === "short") return whole.slice(1);
@@ -395,6 +413,9 @@ describe("received = accepted + rejected, with the kernel's drops all that was s
         expect(
           observer.texts.counters.get(taken.beat) + observer.texts.counters.get(taken.words),
         ).toBe(observer.accounting.accepted[3]!);
+        const greeted = observer.greetings.counters;
+        for (const kind of ["hello", "bye"] as const)
+          if (greeted.get(GREETINGS.taken[kind]) > 0) seen.add(kind);
         for (const reason of REJECT_REASONS)
           for (const listenerNumber of LISTENERS)
             if (subject.rejected(listenerNumber, reason) > 0) seen.add(reason);
@@ -405,6 +426,7 @@ describe("received = accepted + rejected, with the kernel's drops all that was s
     // one process. A few runs need not come by all of the others.
     const unseen = REJECT_REASONS.filter((reason) => !seen.has(reason));
     expect(unseen).toContain("namespace_conflict");
+    expect([seen.has("hello"), seen.has("bye")]).toEqual([true, true]);
     expect(unseen.length).toBeLessThanOrEqual(atLength(9, 3));
     if (atLength(0, 1) > 0) expect(kernelDrops).toBeGreaterThan(0);
   });

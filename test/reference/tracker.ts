@@ -76,6 +76,8 @@ export interface ReferenceSlot {
   /** It has said hello, and has not beaten yet. */
   unbeaten: boolean;
   saidGoodbye: boolean;
+  /** Of its rule. */
+  graceNs: number;
   /** It has moved its judgement since its last beat. */
   moved: boolean;
   /** While its grace is another one than its rule gives it: that of its rule. */
@@ -189,7 +191,7 @@ export class ReferenceTracker {
     }
     slot.namespaceInode ??= beat.namespaceInode;
     slot.generation ??= beat.generation;
-    if (!isHello) this.sayGoodbye(slot.pid, beat.nowNs, 90e9);
+    if (!isHello) this.sayGoodbye(slot.pid, beat.nowNs, Math.max(90e9, slot.graceNs));
     return "Refreshed";
   }
 
@@ -708,6 +710,7 @@ export class ReferenceTracker {
       graceEndNs: -Infinity,
       unbeaten,
       saidGoodbye: false,
+      graceNs: 0,
       ownGraceEndNs: undefined,
       moved: false,
       parked: false,
@@ -718,7 +721,10 @@ export class ReferenceTracker {
 }
 
 /** Another process answers under the pid of the slot. */
-function isAnother(slot: ReferenceSlot, { frame, origin, generation, nowNs }: ReferenceBeat) {
+export function isAnother(
+  slot: ReferenceSlot,
+  { frame, origin, generation, nowNs }: ReferenceBeat,
+) {
   if (slot.generation !== undefined || generation !== undefined)
     return (
       slot.generation !== undefined && generation !== undefined && slot.generation !== generation
@@ -739,6 +745,7 @@ function wraps({ lastNonce }: ReferenceSlot, { nonce }: ReferenceFrame): boolean
 
 /** When the grace of a rule is over; while it has another one that is kept for later. */
 function graceEndBy(slot: ReferenceSlot, graceNs: number): number {
+  slot.graceNs = graceNs;
   const graceEndNs = graceNs > 0 ? slot.firstNs + graceNs : -Infinity;
   if (slot.ownGraceEndNs === undefined) return graceEndNs;
   slot.ownGraceEndNs = graceEndNs;

@@ -78,7 +78,7 @@ function compareAgents(page: Page, model: Model): void {
     const mayHaveLeft = observer.nowNs >= ROWS_KEPT_NS;
     same(`${what} of all agents`, expected, mayHaveLeft ? Math.max(expected, found) : found);
   };
-  counted("beats", accepted, sumOf(page, "varta_agent_beats_total"));
+  counted("beats", accepted - observer.greetings, sumOf(page, "varta_agent_beats_total"));
   counted("stalls", metrics.stallsTold, sumOf(page, "varta_agent_stalls_total"));
   same("stalls by listener", metrics.stallsTold, sumOf(page, "varta_stalls_seen_total"));
   same("returns by listener", metrics.resumesTold, sumOf(page, "varta_resumes_seen_total"));
@@ -101,7 +101,7 @@ function stateOf(slot: ReferenceSlot, awakeNs: number): string {
   if (slot.status === 2) return "critical";
   if (slot.late) return "late";
   if (slot.status === 1) return "degraded";
-  return slot.graceEndNs > awakeNs ? "new" : "ok";
+  return slot.graceEndNs > awakeNs && !slot.saidGoodbye ? "new" : "ok";
 }
 
 function sumWith({ samples }: Page, prefix: string, label: string): number {
@@ -153,6 +153,8 @@ function compareSlot(
   const what = `slot ${i}`;
   same(`${what} pid`, slot.pid, found.pid[i]);
   same(`${what} last beat`, slot.lastNs, found.lastNs[i]);
+  same(`${what} said goodbye`, slot.saidGoodbye, found.saidGoodbye(i));
+  same(`${what} has beaten`, !slot.unbeaten, found.hasBeaten(i));
   same(`${what} latch`, slot.latched, (flags & LATCH) !== 0);
   same(`${what} origin`, slot.origin, found.origin[i]);
   same(`${what} namespace`, slot.namespaceInode ?? Number.NaN, found.namespaceInode[i]);

@@ -84,6 +84,7 @@ export const REQUIRED: readonly string[] = [
   "moved",
   "replayed",
   "duplicated",
+  "greetings",
   "delayed",
   "arrivedDuringTurn",
   "clockWentBack",

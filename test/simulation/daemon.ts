@@ -71,6 +71,10 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     rule: scenario.rule,
     guard,
     excusedNs: (lastNs, ownNs) => observer.tracker.pauses.excusedNs(lastNs, ownNs),
+    owesNoBeats: (pid) => {
+      const slot = observer.tracker.slotOf(pid);
+      return slot >= 0 && observer.tracker.slots.owesNoBeats(slot);
+    },
     agentName: (number) => observer.tracker.table.agents.nameOf(number),
     listenerNames,
   });
@@ -124,6 +128,7 @@ export function makeDaemon(world: World, seams: Seams): Daemon {
     build: { version: "0", revision: "simulation", runtime: "simulated", target: "none" },
   });
   metrics.show(observer.silence.counters);
+  metrics.show(observer.greetings.counters);
   const runner = new SimulatedRunner(
     world.random,
     () => world.trueNs,

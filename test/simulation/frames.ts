@@ -1,5 +1,6 @@
 // Frames for the simulated network, made by the slow codec: the code under test is not used to
 // build its own input.
+import { referenceControlDatagram } from "../reference/control_datagram.ts";
 import {
   referenceCrc32c,
   referenceDecode,
@@ -25,6 +26,8 @@ export function frameBytes(fields: FrameFields): Uint8Array {
 /** True for what no listener takes for a beat, from any sender. */
 export function isRubbish(bytes: Uint8Array, containers: boolean): boolean {
   const decode = containers ? referenceDecodeInner : referenceDecode;
+  if (bytes.length === 64)
+    return referenceControlDatagram(bytes, containers ? 1 : 2).error !== undefined;
   return bytes.length !== 32 || decode(bytes).error !== undefined;
 }
 

@@ -4,7 +4,13 @@
 // under test is used.
 import { referenceDecode, referenceDecodeInner } from "../reference/frame.ts";
 import { ReferenceTokenBucket } from "../reference/token_bucket.ts";
-import { beginsAnew, ReferenceTracker, type ReferenceSlot } from "../reference/tracker.ts";
+import { referenceControlDatagram } from "../reference/control_datagram.ts";
+import {
+  beginsAnew,
+  isAnother,
+  ReferenceTracker,
+  type ReferenceSlot,
+} from "../reference/tracker.ts";
 import { GuardModel } from "./guard_model.ts";
 import { IdentificationModel } from "./identification_model.ts";
 import { type InnerClaim, InnerPidModel } from "./inner_pid_model.ts";
@@ -22,6 +28,9 @@ const KERNEL = 0;
 const OPERATOR = 1;
 const SOCKET_MODE = 2;
 const NETWORK = 3;
+const BYE = 2;
+/** What a hello or a bye has nothing of. */
+const NO_FRAME = { status: 0, timestamp: 0n, payload: 0n } as const;
 
 export interface LinkAccount {
   received: number;
@@ -89,6 +98,10 @@ export class ObserverModel {
   lookups = 0;
   ioErrors = 0;
   readonly decodeErrors = new Map<string, number>();
+  /** Hellos and byes that were taken: they are no beats. */
+  greetings = 0;
+  /** By pid, when its whole allowance of them is there again. */
+  readonly #greetedNs = new Map<number, number>();
   /** Times something happened that a reader of the summary wants to know about. */
   readonly seen = {
     resumed: 0,
@@ -414,7 +427,8 @@ export class ObserverModel {
       this.rows.push(row.ctrlTruncated(listenerNumber, nowNs));
       return "ctrl_truncated";
     }
-    if (bytes.length !== 32) return "wrong_size";
+    const isControl = bytes.length === 64;
+    if (bytes.length !== 32 && !isControl) return "wrong_size";
     if (isUnix && credentials === undefined) {
       if (!token()) return "rate_global";
       this.rows.push(row.io(listenerNumber, nowNs, 0));
@@ -422,7 +436,10 @@ export class ObserverModel {
       return "no_credentials";
     }
     const mayBeInner = isUnix && link.options.containers && credentials!.pid !== 0;
-    const decoded = mayBeInner ? referenceDecodeInner(bytes) : referenceDecode(bytes);
+    const greeting = isControl ? referenceControlDatagram(bytes, mayBeInner ? 1 : 2) : undefined;
+    if (greeting?.error !== undefined) return token() ? "decode" : "rate_global";
+    const decode = mayBeInner ? referenceDecodeInner : referenceDecode;
+    const decoded = greeting === undefined ? decode(bytes) : { ...NO_FRAME, ...greeting };
     if (decoded.error !== undefined) {
       if (!token()) return "rate_global";
       this.rows.push(decodeErrorRow(listenerNumber, nowNs, decoded.error, decoded.operands));
@@ -470,7 +487,7 @@ export class ObserverModel {
     return this.#admit(
       listenerNumber,
       frame,
-      { peerPid, uid, origin, proof, mayBeInner, claim },
+      { peerPid, uid, origin, proof, mayBeInner, claim, control: greeting?.kind ?? 0 },
       nowNs,
     );
   }
@@ -483,16 +500,21 @@ export class ObserverModel {
     nowNs: number,
   ): string | undefined {
     const { scenario } = this.#options;
-    const { peerPid, origin, proof, mayBeInner } = sender;
+    const { peerPid, origin, proof, mayBeInner, control } = sender;
     const slot = this.tracker.find(frame.pid);
+    const isControl = control !== 0;
     const terminalAfterRegular =
       slot !== undefined &&
       frame.nonce === TERMINAL &&
       slot.observedNonce !== TERMINAL &&
       (slot.terminalTimestamp === undefined || frame.timestamp > slot.terminalTimestamp);
-    const worsens = slot !== undefined && frame.status > slot.status;
-    const isTooSoon = slot !== undefined && !this.#allowances.get(slot)!.has(nowNs);
+    const worsens = slot !== undefined && !isControl && frame.status > slot.status;
+    const isTooSoon = slot !== undefined && !isControl && !this.#allowances.get(slot)!.has(nowNs);
     const isItself = slot !== undefined && peerPid !== 0 && slot.origin === origin;
+    if (isControl) {
+      const refusal = this.#greetingRefusal(frame.pid, isItself, nowNs);
+      if (refusal !== undefined) return refusal;
+    }
     if (isTooSoon && !terminalAfterRegular && !worsens) {
       if (isItself) slot.aliveNs = nowNs;
       return "rate_per_pid";
@@ -500,7 +522,7 @@ export class ObserverModel {
     const isKnown = this.#isKnown(frame, slot, origin, peerPid);
     let bypassesGlobal = terminalAfterRegular && peerPid === frame.pid;
     if (bypassesGlobal) this.seen.terminalBypass += 1;
-    else if (!this.#pay(nowNs, isKnown)) {
+    else if (!isControl && !this.#pay(nowNs, isKnown)) {
       if (!worsens || !isKnown) {
         if (isItself) slot.aliveNs = nowNs;
         return "rate_global";
@@ -538,6 +560,14 @@ export class ObserverModel {
     return this.#track(listenerNumber, frame, sender, identity, nowNs, bypassesGlobal);
   }
 
+  /** Spec 01 section 9.3: four a second, four at once; then a token. */
+  #greetingRefusal(pid: number, isItself: boolean, nowNs: number): string | undefined {
+    const wholeNs = Math.max(this.#greetedNs.get(pid) ?? 0, nowNs);
+    if (wholeNs - nowNs > 0.75 * SECOND_NS) return "rate_per_pid";
+    this.#greetedNs.set(pid, wholeNs + SECOND_NS / 4);
+    return this.#pay(nowNs, isItself) ? undefined : "rate_global";
+  }
+
   /** Whoever is in a container states its number there, and nothing else. */
   #ownNumber(
     frame: DecodedFrame,
@@ -558,7 +588,7 @@ export class ObserverModel {
   #track(
     listenerNumber: number,
     frame: DecodedFrame,
-    { uid, origin, claim }: Sender,
+    { uid, origin, claim, control }: Sender,
     identity: Identity,
     nowNs: number,
     isUnpaid: boolean,
@@ -566,7 +596,7 @@ export class ObserverModel {
     const { tracker } = this;
     const before = tracker.find(frame.pid);
     const wasStalled = before?.latched === true;
-    const outcome = tracker.record({
+    const beat = {
       frame,
       nowNs,
       thresholdNs: this.#options.scenario.thresholdNs,
@@ -574,8 +604,12 @@ export class ObserverModel {
       namespaceInode: identity.inode,
       generation: identity.generation,
       uid,
-    });
-    const slot = tracker.find(frame.pid);
+    };
+    // A bye of who is not here.
+    const isIdle = control === BYE && (before === undefined || isAnother(before, beat));
+    const outcome =
+      control === 0 ? tracker.record(beat) : tracker.greet(control === BYE ? "bye" : "hello", beat);
+    const slot = isIdle ? undefined : tracker.find(frame.pid);
     if (outcome === "Inserted") {
       this.lookedUpNs.set(slot!, Number.NEGATIVE_INFINITY);
       this.proven.delete(slot!);
@@ -584,6 +618,18 @@ export class ObserverModel {
     switch (outcome) {
       case "Inserted":
       case "Refreshed": {
+        if (control !== 0) {
+          this.greetings += 1;
+          if (slot !== undefined && identity.proven) this.proven.add(slot);
+          else if (!identity.proven && identity.generation !== undefined)
+            this.lookNs = nowNs + 12_000_000;
+          if (slot === undefined) return undefined;
+          this.innerPids.accepted(slot, claim, outcome === "Inserted");
+          if (outcome === "Refreshed") return undefined;
+          this.listenerOf.set(slot, listenerNumber);
+          this.#allowances.set(slot, this.#fullAllowance());
+          return undefined;
+        }
         this.listenerOf.set(slot!, listenerNumber);
         if (outcome === "Inserted") this.#allowances.set(slot!, this.#fullAllowance());
         this.#allowances.get(slot!)!.force(nowNs);
@@ -717,6 +763,8 @@ interface Sender {
   /** It may be in a container; it has said so, and which process that is true of. */
   readonly mayBeInner: boolean;
   readonly claim: InnerClaim | undefined;
+  /** 1 a hello, 2 a bye; 0 = a beat. */
+  readonly control: number;
 }
 
 /**

@@ -31,6 +31,8 @@ export interface PromiseOptions {
   readonly rule: ScenarioRule | undefined;
   /** By how much the deadline of one with this threshold is later, whose last beat was then. */
   readonly excusedNs: (lastNs: number, thresholdNs: number) => number;
+  /** The member of a pid has said goodbye, or hello and nothing more. */
+  readonly owesNoBeats: (pid: number) => boolean;
   /** Undefined = the daemon has none. */
   readonly guard: Pick<Guard, "view" | "changes"> | undefined;
   readonly agentName: (number: number) => string;
@@ -127,6 +129,8 @@ export class Promises {
       throw new SimulationFailure("promise: no false stall", thresholdNs, heardNs);
     const watched = this.#watched.get(stall.pid);
     if (watched === undefined) {
+      // It said hello and goodbye, and has not ended since.
+      if (stall.goodbyeNs! >= 0) return;
       if ((this.#removedNs.get(stall.pid) ?? -1) >= stall.observerNs) return;
       throw new SimulationFailure(
         "promise: only agents stall",
@@ -303,6 +307,8 @@ export class Promises {
     if (!judged || !this.#queueWasEmpty || hasPendingStalls || !judgesAll) return;
     for (const [pid, watched] of this.#watched) {
       const { lastBeatNs, reported } = watched;
+      // It has said goodbye, or hello alone: the model says who has.
+      if (this.#options.owesNoBeats(pid)) continue;
       const { excusedNs, rule } = this.#options;
       // By the threshold of now: a reload may have made another one of it.
       const ownNs = this.#thresholdNsMax(watched);

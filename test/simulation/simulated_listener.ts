@@ -17,13 +17,14 @@ import { type AllowList, allowListOf } from "../../src/listener/allow_list.ts";
 import type { KernelFilter } from "../../src/listener/kernel_filter.ts";
 import type { Listener } from "../../src/listener/listener.ts";
 import { QueueFill } from "../../src/listener/queue_fill.ts";
-import { ReceivedBatch, VERDICT_PASS } from "../../src/listener/received_batch.ts";
+import { ReceivedBatch, VERDICT_CONTROL, VERDICT_PASS } from "../../src/listener/received_batch.ts";
 import { isRubbish } from "./frames.ts";
 import type { Datagram, Link } from "./network.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
 
 const STRIDE_WORDS = 16;
 const FRAME_BYTES = 32;
+const CONTROL_BYTES = 64;
 
 /** The filter of a simulated socket: the world asks the link before it sends. */
 class SimulatedFilter implements KernelFilter {
@@ -125,7 +126,7 @@ export class SimulatedListener implements Listener {
   #fill(i: number, datagram: Datagram): void {
     const { batch } = this;
     const at = i * STRIDE_WORDS * 4;
-    this.#bytes.set(datagram.bytes.subarray(0, FRAME_BYTES + 1), at);
+    this.#bytes.set(datagram.bytes.subarray(0, CONTROL_BYTES), at);
     batch.verdict[i] = this.#verdict(datagram);
     batch.peerPid[i] = 0;
     batch.pidfd[i] = -1;
@@ -147,8 +148,9 @@ export class SimulatedListener implements Listener {
   #verdict(datagram: Datagram): number {
     const isUnix = this.kind === "unix";
     if (isUnix && datagram.controlTruncated) return REJECT_CTRL_TRUNCATED;
-    if (datagram.bytes.length !== FRAME_BYTES) return REJECT_WRONG_SIZE;
+    const { length } = datagram.bytes;
+    if (length !== FRAME_BYTES && length !== CONTROL_BYTES) return REJECT_WRONG_SIZE;
     if (isUnix && datagram.credentials === undefined) return REJECT_NO_CREDENTIALS;
-    return VERDICT_PASS;
+    return length === CONTROL_BYTES ? VERDICT_CONTROL : VERDICT_PASS;
   }
 }

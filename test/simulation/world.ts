@@ -2,6 +2,7 @@
 // pass, agents beat, and now and then something goes wrong (mishaps.ts, hostility.ts).
 import { Agent, type AgentKind } from "./agent.ts";
 import type { Coverage } from "./coverage.ts";
+import { referenceControlBytes } from "../reference/control_datagram.ts";
 import { type FrameFields, frameBytes, isRubbish } from "./frames.ts";
 import { hostileTraffic, rubbishFlood } from "./hostility.ts";
 import { mishap, replaceProcess } from "./mishaps.ts";
@@ -195,10 +196,26 @@ export class World {
     };
     if (fields.nonce === undefined) agent.nonce = (agent.nonce + 1n) % (2n ** 64n - 1n);
     agent.last = frame;
+    if (!this.scenario.isCalm && random.chance(0.02)) this.#greet(agent);
     this.send(agent, frame);
     if (random.chance(0.02)) {
       this.coverage.count("duplicated");
       this.send(agent, frame);
+    }
+  }
+
+  /** A hello, or a bye that its next beat takes back; some in a row, and some that are none. */
+  #greet(agent: Agent): void {
+    const { random } = this;
+    const process = agent.isOnUnix ? this.processes.find(agent.pid) : undefined;
+    for (let i = random.pick([1, 1, 2, 6]); i > 0; i--) {
+      const kind = random.pick([1, 1, 2, 2, 3]);
+      const nonce = random.chance(0.2) ? 1n : agent.nonce;
+      const pid = this.#statedPid(agent);
+      const bytes = referenceControlBytes({ kind, pid, nonce, intervalMs: 0, name: "" });
+      this.coverage.count("greetings");
+      const credentials = agent.credentials(process?.uid ?? 1_000, process?.gid ?? 1_000);
+      this.post(agent.link, { bytes, controlTruncated: false, credentials }, agent);
     }
   }
 

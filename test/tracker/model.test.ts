@@ -462,6 +462,7 @@ class Pair {
         held: false,
         firstNs: slots.firstNs[slot]!,
         graceEndNs: slots.graceEndNs[slot]!,
+        graceNs: slots.graceNs[slot]!,
         unbeaten: !slots.hasBeaten(slot),
         saidGoodbye: slots.saidGoodbye(slot),
         moved: wasMoved(this.fast.tracker.table, slot),
