@@ -64,12 +64,16 @@ async function main(): Promise<void> {
 async function buildClient(): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), "varta-package-"));
   try {
-    const directory = join(work, "client");
-    await writeClientPackage(directory);
-    console.log(packClient(directory, out));
+    console.log(await packedClient(work, out));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+async function packedClient(work: string, to: string): Promise<string> {
+  const directory = join(work, "client");
+  await writeClientPackage(directory);
+  return packClient(directory, to);
 }
 
 async function buildPackages(wanted: readonly PackageFormat[]): Promise<void> {
@@ -98,6 +102,7 @@ async function buildPackage(
   try {
     const job: PackageJob = {
       architecture,
+      clientPackage: await packedClient(work, work),
       work,
       out,
       // A pre-release sorts before its release in both formats by "~".

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# Beats from a shell script: ". /usr/share/varta-watch/varta.sh", then varta_beat where the script
-# has done a piece of its work. POSIX sh; needs the program varta-watch (VARTA_WATCH names another).
+# Beats from a shell script: ". /usr/share/varta-watch/clients/sh/varta.sh", then varta_beat where
+# the script has done a piece of its work. POSIX sh; needs the program varta-watch (VARTA_WATCH
+# names another).
 # No function ends the script or fails, also under "set -e": what watches must not stop the work.
 
 # The exit code that was said last: each cause is said once.

@@ -38,6 +38,8 @@ export interface PackageJob {
   readonly config: string | undefined;
   readonly fast: boolean;
   readonly epochSeconds: number;
+  /** The tarball of the JavaScript client. */
+  readonly clientPackage: string;
 }
 
 export interface BuiltPackage {
@@ -94,6 +96,7 @@ function put(path: string, file: MappedFile, job: PackageJob): void {
 
 function sourceOf({ source }: MappedFile, job: PackageJob): string {
   if (source === "@binary") return join(ROOT, "dist", `varta-watch-${job.architecture.target}`);
+  if (source === "@client") return job.clientPackage;
   if (source === CONFIG && job.config !== undefined) return resolve(job.config);
   return join(ROOT, source);
 }

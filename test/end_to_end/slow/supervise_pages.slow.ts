@@ -1,6 +1,6 @@
 // docs/supervise, as its pages stand: their files are written, built by their commands, checked by
-// the program, and started as their units say; then they beat. A page whose tool is not here is left
-// out.
+// the program, and started as their units say; then they beat. A page whose tool is not here is
+// left out.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";

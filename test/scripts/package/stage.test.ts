@@ -11,6 +11,7 @@ const JOB: PackageJob = {
   config: undefined,
   fast: true,
   epochSeconds: 1_700_000_000,
+  clientPackage: "/nonexistent",
 };
 
 test("what the bytes depend on is told to a tool by its environment, which older ones ignore", () => {
