@@ -1,7 +1,7 @@
 // The real daemon with a stream listener: beats over a connection are beats, and a stall is told.
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
-import { AF_UNIX, SOCK_STREAM } from "../../ffi/constants.ts";
+import { AF_UNIX, EPIPE, SOCK_STREAM } from "../../ffi/constants.ts";
 import { check } from "../../ffi/errno.ts";
 import { close, connect, openSocket, send, unixAddress } from "../../ffi/socket.ts";
 import { encode } from "../../src/wire/encode.ts";
@@ -35,6 +35,11 @@ function connectTo(path: string): number {
   const fd = check(openSocket(AF_UNIX, SOCK_STREAM), "open");
   check(connect(fd, unixAddress(path)), "connect");
   return fd;
+}
+
+/** The daemon has closed its end: a byte more could not be sent. */
+function isClosed(fd: number): boolean {
+  return send(fd, new Uint8Array(0)) === -EPIPE;
 }
 
 function frame(nonce: number): Uint8Array {
@@ -71,7 +76,7 @@ test("frames over a connection are beats, and their silence is a stall", async (
   close(fd);
 });
 
-test("a reload moves the listener, and who is connected stays so", async () => {
+test("a reload moves the listener with its connections, and ends them with its name or with itself", async () => {
   using own = new TemporaryDirectory();
   const directory = own.path;
   await using daemon = await DaemonProcess.start({
@@ -91,5 +96,19 @@ test("a reload moves the listener, and who is connected stays so", async () => {
   send(fd, frame(3));
   await daemon.untilReceived(3, "unix-stream-0");
   expect(existsSync(daemon.path("stream.sock"))).toBe(false);
-  for (const one of [fd, another]) close(one);
+  // By another name it is another listener with the same socket: clients connect again.
+  const reload = (text: string) => {
+    writeFileSync(daemon.path("varta.toml"), text);
+    daemon.signal("SIGHUP");
+  };
+  const moved = config(directory, "other.sock");
+  reload(moved.replace('kind = "unix-stream"', '$&\nname = "renamed"'));
+  await until("the end of both connections", () => isClosed(fd) && isClosed(another));
+  const again = connectTo(daemon.path("other.sock"));
+  send(again, frame(4));
+  await daemon.untilReceived(1, "renamed");
+  reload(moved.slice(0, moved.lastIndexOf("[[listener]]")));
+  await until("the end of its connection", () => isClosed(again));
+  expect(existsSync(daemon.path("other.sock"))).toBe(false);
+  for (const one of [fd, another, again]) close(one);
 });
