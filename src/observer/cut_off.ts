@@ -52,10 +52,11 @@ export class CutOffMembers implements RestoredGate {
   #startNs = Number.NEGATIVE_INFINITY;
   #endNs = Number.NEGATIVE_INFINITY;
   #listeners: ReadonlySet<number> = new Set();
-  /** By the keys of those that may be held. */
+  /** By the keys of those that were looked at: at a start there may be ten thousand to look at. */
   readonly #readings = new Map<number, Reading>();
-  /** Keys without a first reading, the next one last. */
-  #unread: number[] = [];
+  /** Keys of those that may be held, and how many of them have a first reading. */
+  #keys = new Uint32Array(0);
+  #readCount = 0;
   /** Of the judge point at `#judgeNs`, the time that looks took. */
   #usedNs = 0;
   #judgeNs = Number.NaN;
@@ -73,21 +74,15 @@ export class CutOffMembers implements RestoredGate {
     this.#startNs = startNs;
     this.#endNs = startNs + HELD_NS_MAX;
     this.#listeners = listeners;
+    const keys = new Uint32Array(slots.length);
+    let count = 0;
     for (const slot of slots) {
-      const isShort = tracker.thresholdOf(slot) < HELD_NS_MAX;
-      if (!isShort || tracker.slots.isLatched(slot) || tracker.slots.hasEnded(slot)) continue;
-      if (!this.#isCutOff(tracker.slots.origin[slot]!, tracker.slots.listener[slot]!)) continue;
-      this.#readings.set(tracker.slots.key[slot]!, {
-        runs: Number.NaN,
-        movedNs: startNs,
-        isHeld: false,
-        isCounted: false,
-      });
+      if (tracker.slots.isLatched(slot) || tracker.slots.hasEnded(slot)) continue;
+      if (this.#mayBeHeld(slot)) keys[count++] = tracker.slots.key[slot]!;
     }
-    if (this.#readings.size === 0) return;
     // Who has been silent for the longest comes first in both.
-    this.#unread = [...this.#readings.keys()].reverse();
-    tracker.table.restoredGate = this;
+    this.#keys = keys.subarray(0, count);
+    if (count > 0) tracker.table.restoredGate = this;
   }
 
   /** Nothing of it was heard since this daemon began, and its connection may be dead. */
@@ -108,9 +103,10 @@ export class CutOffMembers implements RestoredGate {
 
   judgedFromNs(slot: number, nowNs: number): number {
     const { slots } = this.#options.tracker;
-    const reading = this.#readings.get(slots.key[slot]!);
-    if (reading === undefined || nowNs >= this.#endNs) return nowNs;
+    if (this.#keys.length === 0 || nowNs >= this.#endNs) return nowNs;
     if (!this.isBefore(slots.lastNs[slot]!) || slots.hasEnded(slot)) return nowNs;
+    if (!this.#mayBeHeld(slot)) return nowNs;
+    const reading = this.#readingOf(slots.key[slot]!);
     if (this.#judgeNs !== nowNs) this.#usedNs = 0;
     this.#judgeNs = nowNs;
     if (this.#usedNs >= LOOKS_NS_MAX) return Number.NaN;
@@ -139,33 +135,50 @@ export class CutOffMembers implements RestoredGate {
   }
 
   nextDeadlineNs(): number {
-    if (this.#unread.length > 0) return Number.NEGATIVE_INFINITY;
-    return this.#readings.size > 0 ? this.#endNs : Number.POSITIVE_INFINITY;
+    if (this.#readCount < this.#keys.length) return Number.NEGATIVE_INFINITY;
+    return this.#keys.length > 0 ? this.#endNs : Number.POSITIVE_INFINITY;
   }
 
   /** First readings are taken in the turns after the start. */
   maintain(nowNs: number): void {
-    if (this.#readings.size === 0) return;
+    if (this.#keys.length === 0) return;
     if (nowNs >= this.#endNs) {
       this.#readings.clear();
-      this.#unread = [];
+      this.#keys = new Uint32Array(0);
+      this.#readCount = 0;
       this.#options.tracker.table.restoredGate = undefined;
       return;
     }
     const { monotonicNs } = this.#options;
     const endNs = monotonicNs() + LOOKS_NS_MAX;
-    while (this.#unread.length > 0 && monotonicNs() < endNs) this.#read(this.#unread.pop()!, nowNs);
+    while (this.#readCount < this.#keys.length && monotonicNs() < endNs)
+      this.#read(this.#keys[this.#readCount++]!, nowNs);
   }
 
   #read(key: number, nowNs: number): void {
     const { tracker, reader } = this.#options;
     const slot = tracker.slotOf(key);
-    const reading = this.#readings.get(key)!;
-    const isDone = slot < 0 || tracker.slots.lastNs[slot]! >= this.#startNs;
-    if (isDone || !Number.isNaN(reading.runs)) return;
+    if (slot < 0 || tracker.slots.lastNs[slot]! >= this.#startNs) return;
+    const reading = this.#readingOf(key);
+    if (!Number.isNaN(reading.runs)) return;
     reading.runs = reader.runsOf(tracker.slots.pid[slot]!);
     // In what is left of its threshold it need not run.
     if (nowNs - this.#startNs > tracker.thresholdOf(slot) / 2) reading.movedNs = nowNs;
+  }
+
+  #readingOf(key: number): Reading {
+    const known = this.#readings.get(key);
+    if (known !== undefined) return known;
+    const movedNs = this.#startNs;
+    const reading = { runs: Number.NaN, movedNs, isHeld: false, isCounted: false };
+    this.#readings.set(key, reading);
+    return reading;
+  }
+
+  #mayBeHeld(slot: number): boolean {
+    const { slots } = this.#options.tracker;
+    if (!(this.#options.tracker.thresholdOf(slot) < HELD_NS_MAX)) return false;
+    return this.#isCutOff(slots.origin[slot]!, slots.listener[slot]!);
   }
 
   #isCutOff(origin: number, listener: number): boolean {
