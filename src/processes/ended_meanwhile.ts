@@ -6,7 +6,7 @@ import { nobodyHas } from "../../ffi/process.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import type { ProcessReader } from "./process_reader.ts";
 
-const LOOKS_NS_MAX = 2 * NS_PER_MS;
+const LOOKS_NS_MAX = NS_PER_MS;
 
 export class EndedMeanwhile {
   readonly #processes: Pick<ProcessReader, "hasEnded">;

@@ -58,7 +58,8 @@ function contentOf(fd: number, { size }: Stats): Uint8Array | string {
   // What is no state is not read on, however large it is.
   if (fault !== undefined) return fault;
   if (size > STATE_BYTES_MAX) return `more than ${STATE_BYTES_MAX} bytes`;
-  const bytes = Buffer.alloc(size);
+  // What is not read into is not given on.
+  const bytes = Buffer.allocUnsafeSlow(size);
   let length = 0;
   while (length < size) {
     const count = readSync(fd, bytes, length, size - length, length);

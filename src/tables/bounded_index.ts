@@ -102,7 +102,13 @@ export class BoundedIndex {
 
   /** As `insert` of a key that is not there; false, and nothing changed, if it is. */
   insertNew(key: number, slot: number): boolean {
-    return this.#find(key) < 0 && this.insert(key, slot);
+    const bucket = hashU32(key) & this.#mask;
+    // Most keys find their first bucket free, where nothing with this key can be behind it.
+    if (this.#slots[bucket] !== EMPTY) return this.#find(key) < 0 && this.insert(key, slot);
+    this.#keys[bucket] = key;
+    this.#slots[bucket] = slot;
+    this.#occupied += 1;
+    return true;
   }
 
   /** Removes `key` and returns its slot, or -1 if it was absent. */
