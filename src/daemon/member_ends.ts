@@ -153,9 +153,7 @@ export class MemberEnds implements Deadline {
     this.#nowNs = nowNs;
     const isKnown = slots.hasEnded(slot);
     const end = this.#slots.foundEnd(slot, Number.NaN, isKnown ? Number.NaN : nowNs);
-    const { pid, generation } = end;
-    const startedNs = this.#slots.startedNs(generation, nowNs);
-    this.#members.add(pid, { generation, unit: this.#slots.unitOf(slot), startedNs });
+    this.#knewBefore(slot, end.generation);
     if (!isKnown && this.#asksUnit(slot, end)) return;
     const leaves = isKnown ? this.#awaits(slot, end, false) : this.#leaves(slot, end, false);
     if (leaves) this.#leave(slot);
@@ -218,11 +216,19 @@ export class MemberEnds implements Deadline {
     if (Number.isNaN(generation)) return;
     // One that has no descriptor is looked at when it falls silent.
     if (watch.watch(pid, generation) !== WATCH_GONE) this.#unread.set(pid, generation);
-    else
-      this.#seen.set(pid, {
-        ...this.#slots.foundEnd(slot, Number.NaN),
-        isBrief: this.#slots.isBrief(slot),
-      });
+    else {
+      const end = this.#slots.unwatchedEnd(slot, Number.NaN, this.#nowNs);
+      const isOfBefore = end.unwatched !== undefined;
+      if (isOfBefore) this.#knewBefore(slot, generation);
+      this.#seen.set(pid, { ...end, isBrief: !isOfBefore && this.#slots.isBrief(slot) });
+    }
+  }
+
+  /** The daemon before this one had it: what its end is judged by. */
+  #knewBefore(slot: number, generation: number): void {
+    const startedNs = this.#slots.startedNs(generation, this.#nowNs);
+    const pid = this.#options.observer.tracker.slots.pid[slot]!;
+    this.#members.add(pid, { generation, unit: this.#slots.unitOf(slot), startedNs });
   }
 
   /** What is asked of a member when it has ended is read as long as it runs. */

@@ -64,6 +64,16 @@ export class MemberSlots {
     return { ...end, isFound: true, unwatched };
   }
 
+  /**
+   * As `foundEnd` of one that was never watched, and may be of the daemon before this one: then it
+   * ended before `nowNs` while no daemon looked.
+   */
+  unwatchedEnd(slot: number, waitStatus: number, nowNs: number): SeenEnd {
+    const { slots, table } = this.#observer.tracker;
+    const isOfBefore = table.lanes.pauses.isBeforeStart(slots.lastNs[slot]!);
+    return this.foundEnd(slot, waitStatus, isOfBefore ? nowNs : Number.NaN);
+  }
+
   /** It beat within a moment of its start alone. */
   isBrief(slot: number): boolean {
     const { clock, tracker } = this.#observer;

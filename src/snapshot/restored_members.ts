@@ -12,6 +12,12 @@ import type { MemberRecord } from "./records.ts";
 /** PID_MAX_LIMIT of the kernel (linux/threads.h). */
 const PID_LIMIT = 4_194_304;
 
+/**
+ * Processes that are asked for before the daemon is ready, beside those of stalled members: who was
+ * silent longest is most likely to have ended. The others are watched a moment after the start.
+ */
+const ASKED_MAX = 1_000;
+
 /** One of them, for those who ask for few. */
 export interface RestoredMember {
   readonly record: MemberRecord;
@@ -148,9 +154,11 @@ function unseenEnds(
   const origins = rows.u8("origin");
   const generations = rows.f64("generation");
   const hadEnded = rows.u8("hasEnded");
+  const isStalled = rows.u8("isStalled");
   const diedUnseen = new Uint8Array(rows.length);
   for (let at = 0; at < kept.length; at++) {
     const row = kept[at]!;
+    if (at >= ASKED_MAX && isStalled[row] === 0) continue;
     const generation = generations[row]!;
     // A start time that is not known is NaN.
     if (origins[row] !== ORIGIN_KERNEL_ATTESTED || !(generation >= 0)) continue;

@@ -50,6 +50,11 @@ export class Pauses {
     this.#startNs = nowNs;
   }
 
+  /** Nobody listened then. */
+  isBeforeStart(ns: number): boolean {
+    return ns < this.#startNs;
+  }
+
   /** The last one; undefined = there was none. */
   get last(): { readonly endNs: number; readonly ns: number } | undefined {
     if (this.#count === 0) return undefined;

@@ -404,6 +404,23 @@ describe("MemberEnds", () => {
     expect(harness.ends.counters.get(ENDS.unwatched)).toBe(1);
   });
 
+  test("does so of one that was not asked for at the start, when it is to be watched", () => {
+    const harness = new EndsHarness();
+    harness.watch.room = 0;
+    harness.begin(100);
+    const { tracker } = harness.observer;
+    const lastNs = tracker.slots.lastNs[tracker.slotOf(100)]!;
+    harness.pass(40);
+    tracker.table.lanes.pauses.startAt(harness.observer.nowNs());
+    harness.watch.gone.add(100);
+    harness.processes.table.delete(100);
+    tracker.table.newcomers!.push(100);
+    // A brief life is one of a newcomer, and not of a member of before.
+    expect(harness.turn()).toEqual(["exit 100 unknown"]);
+    expect(harness.unwatched).toEqual([{ afterNs: lastNs, beforeNs: harness.observer.nowNs() }]);
+    expect([...harness.turn(), ...harness.turn()]).toEqual([]);
+  });
+
   test("does with it what on_exit says", () => {
     for (const [onExit, told] of [
       ["ignore", ["gone 100 ignored"]],

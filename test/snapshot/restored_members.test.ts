@@ -65,6 +65,22 @@ describe("restoreMembers()", () => {
     expect(members.map(({ diedUnseen }) => diedUnseen)).toEqual([false, false]);
   });
 
+  test("asks for the processes of a thousand that were silent longest, and of all that are stalled", () => {
+    const records = Array.from({ length: 1_200 }, (_, at) => ({
+      ...{ ...MEMBER, pid: 100 + at, key: 100 + at, lastNs: (80 - at / 1_000) * S },
+      isStalled: at === 3,
+    }));
+    const { members } = restored(records, {
+      ended: records.map(({ pid }) => pid),
+      capacity: 2_000,
+    });
+    const alive = members.filter(({ diedUnseen }) => !diedUnseen);
+    // The youngest ones come last.
+    expect(alive.map(({ record }) => record.pid)).toEqual(
+      Array.from({ length: 200 }, (_, at) => 299 - at).filter((pid) => pid !== 103),
+    );
+  });
+
   test("keeps the stalled ones and those that beat last where there is less room, and counts the others", () => {
     const records = [
       { ...MEMBER, pid: 1, key: 1, lastNs: 88 * S },
