@@ -5,9 +5,9 @@ import { EVENT_BYTES_MAX, type StateRow } from "../snapshot/records.ts";
 import type { Parts } from "./parts.ts";
 import type { RestoredState } from "./restored_state.ts";
 
-/** Some 2,000 events each: a start reads them in a few milliseconds. */
-const HISTORY_BYTES_MAX = 512 * 1_024;
-const DONE_BYTES_MAX = 256 * 1_024;
+/** Some 1,300 events, and half of that: a start reads them in a few milliseconds. */
+const HISTORY_BYTES_MAX = 256 * 1_024;
+const DONE_BYTES_MAX = 128 * 1_024;
 /** Of UTF-8, one character takes at most so many. */
 const CHARACTER_BYTES_MAX = 3;
 
