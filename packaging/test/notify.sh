@@ -71,10 +71,11 @@ for one in by-root by-user unblocked by-page; do
   check_within "$one is an agent, and its member is the script" 20 "[ \"\$(pids $one)\" = \"\$(unit MainPID $one)\" ] && is $one ok"
 done
 check_within "what asks for a threshold has it" 20 'varta-watch status asks --json | grep -q "\"threshold_ms\":20000"'
+# A helper may have ended before it was looked at, as long as none of its script is known.
+before=$(rejected mainpid)
 sleep 6
 check "no script fell silent" '! said "agent stalled" || { journal; false; }'
-before=$(rejected mainpid)
-check "none was refused" '[ "${before:-0}" = 0 ] || { journal; false; }'
+check "none was refused" '[ "$(rejected mainpid)" = "$before" ] || { journal; false; }'
 began=$(date +%s%N)
 setpriv --reuid=alice --regid=alice --groups=varta env NOTIFY_SOCKET=/run/varta/notify.sock systemd-notify STATUS=x
 took=$((($(date +%s%N) - began) / 1000000))
@@ -100,9 +101,9 @@ check_within "none of them is stalled, and none stays" 20 '[ -z "$(pids helper 2
 check "and none was an alarm" '[ -z "$(alarms)" ] || { alarms; false; }'
 
 echo "-- who speaks for a process of another user"
-mark
+before=$(rejected mainpid)
 setpriv --reuid=alice --regid=alice --groups=varta env NOTIFY_SOCKET=/run/varta/notify.sock systemd-notify --no-block "--pid=$(unit MainPID dbus)" WATCHDOG=1
-check_within "is refused, and that is said" 10 'said "beats refused\" .*listener=notify reason=mainpid"'
+check_within "is refused" 10 'sleep 0.3; [ "$(rejected mainpid)" -gt "${before:-0}" ]'
 
 for vendor in freeradius kresd@1; do
   unit=$vendor.service

@@ -151,8 +151,13 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   },
   mainpid: {
     cause: ({ peerPid, peerUid, detail }) =>
-      `pid ${peerPid} of uid ${peerUid} speaks for ${mainPidText(detail)}, which is not a live process of the same user in the same unit`,
-    hint: "a process speaks for one of its own user and unit: systemd-notify --pid=$$ from the script itself",
+      detail < 0
+        ? `pid ${peerPid} of uid ${peerUid}, which spoke for pid ${-detail}, had ended before its unit could be looked at`
+        : `pid ${peerPid} of uid ${peerUid} speaks for ${mainPidText(detail)}, which is not a live process of the same user in the same unit`,
+    hint: ({ detail }) =>
+      detail < 0
+        ? "the next ones are heard once one was looked at in time: varta-watch status"
+        : "a process speaks for one of its own user and unit: systemd-notify --pid=$$ from the script itself",
   },
 };
 

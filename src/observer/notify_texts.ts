@@ -50,7 +50,10 @@ interface NotifyTextsOptions {
 
 export class NotifyTexts {
   readonly counters = new Counters(NOTIFY, this);
-  /** Of the text that was read last and refused: its fault, or the pid that it speaks for. */
+  /**
+   * Of the text that was read last and refused: its fault, or the pid that it speaks for, below 0
+   * if its sender had ended.
+   */
   detail = Number.NaN;
   /** The beat of the text that was read last is another process's than its sender's. */
   #isSpokenFor = false;
@@ -173,7 +176,10 @@ export class NotifyTexts {
     const { generation } = tracker.slots;
     const wasItsOwn = slot >= 0 && generation[slot] === startTime;
     const senderSeat = isHere(peerPid) ? places.placeOf(peerPid) : undefined;
-    const isGone = senderSeat === undefined && processes.hasEnded(peerPid, 0);
+    // Whatever started under the pid since is another process.
+    const isGone = Number.isNaN(processes.startTime(peerPid)) && processes.hasEnded(peerPid, 0);
+    // Said of a sender that nobody could look at.
+    if (isGone) this.detail = -mainPid;
     const isKnown = wasItsOwn && tracker.table.said[slot]?.isSpokenFor === true;
     return memberPid({
       senderPid: peerPid,

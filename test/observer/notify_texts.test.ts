@@ -286,6 +286,7 @@ describe("MAINPID= beside a beat", () => {
     gone.seats.delete(OTHER);
     gone.processes.table.delete(OTHER);
     expect(gone.say(SPEAKS, OTHER)).toEqual(["mainpid 1"]);
+    expect([foreign, gone].map(({ observer }) => observer.texts.detail)).toEqual([PID, -PID]);
   });
 
   test("of one that is gone is heard if others of its place have spoken for the member", () => {
@@ -296,6 +297,10 @@ describe("MAINPID= beside a beat", () => {
     expect(door.say(SPEAKS, OTHER)).toEqual(["accepted 1"]);
     door.receive(textOf(OTHER, SPEAKS, { peerUid: 0 }));
     expect(door.moved()).toEqual(["mainpid 1"]);
+    // One that is there, and is in another namespace, is not gone.
+    door.processes.setInContainer(OTHER, 60, 77, 3);
+    expect(door.say(SPEAKS, OTHER)).toEqual(["mainpid 1"]);
+    door.processes.table.delete(OTHER);
     door.processes.set(PID, 51);
     expect(door.say(SPEAKS, OTHER)).toEqual(["mainpid 1"]);
   });
