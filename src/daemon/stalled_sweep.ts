@@ -26,7 +26,10 @@ export class StalledSweep {
     for (let passed = 0; passed < Math.min(SLOTS_MAX, tracker.len); passed++) {
       this.#cursor = this.#cursor > 0 ? this.#cursor - 1 : tracker.len - 1;
       const slot = Math.min(this.#cursor, tracker.len - 1);
-      if (!slots.isLatched(slot) || slots.hasEnded(slot)) continue;
+      // A hello from elsewhere has no process whose end is seen.
+      const isNoMore = !slots.isLatched(slot) && this.#isOldHello(slot, nowNs);
+      if (isNoMore) tracker.ends.forget(slot);
+      if (isNoMore || !slots.isLatched(slot) || slots.hasEnded(slot)) continue;
       const pid = slots.pid[slot]!;
       const generation = slots.generation[slot]!;
       if (slots.origin[slot] !== ORIGIN_KERNEL_ATTESTED) {
@@ -40,6 +43,13 @@ export class StalledSweep {
         if (processes.hasEnded(pid, generation)) ended(slot);
       } else if (this.mayLeave(slot) && isGone(pid)) tracker.ends.forget(slot);
     }
+  }
+
+  #isOldHello(slot: number, nowNs: number): boolean {
+    const { observer, forgetAfterNs } = this.#options;
+    const { slots } = observer.tracker;
+    if (slots.hasBeaten(slot) || slots.origin[slot] === ORIGIN_KERNEL_ATTESTED) return false;
+    return saturatingSub(nowNs, slots.lastNs[slot]!) > forgetAfterNs();
   }
 
   /** Whether a stalled member whose process has ended may leave the table. */

@@ -21,7 +21,7 @@ import { beatOf, helloOf } from "../support/scripted_listener.ts";
 
 export const MS = 1e6;
 const GENERATION_MS = 10;
-const FORGET_AFTER_MS = 60_000;
+export const FORGET_AFTER_MS = 60_000;
 const NOW = { startedMsAgo: 0 };
 
 type Sink = (end: ProcessEnd) => void;

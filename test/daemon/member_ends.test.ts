@@ -5,8 +5,8 @@ import type { MemberFacts } from "../../src/agents/naming.ts";
 import { ENDS } from "../../src/daemon/end_counters.ts";
 import { THRESHOLD_NS } from "../observer/harness.ts";
 import { ORIGIN_NETWORK_UNVERIFIED } from "../../src/base/origin.ts";
-import { beatOf, byeOf } from "../support/scripted_listener.ts";
-import { began, EndsHarness, MS, signalled } from "./ends_harness.ts";
+import { beatOf, byeOf, helloOf } from "../support/scripted_listener.ts";
+import { began, EndsHarness, FORGET_AFTER_MS, MS, signalled } from "./ends_harness.ts";
 
 const THRESHOLD_MS = THRESHOLD_NS / MS;
 const EXIT_3 = 768;
@@ -210,6 +210,21 @@ describe("MemberEnds", () => {
     harness.listener.queue([byeOf(101, { ...net, nonce: 2 })]);
     expect(harness.turn()).toEqual([]);
     expect(harness.tracked).toBe(1);
+  });
+
+  test("forgets a hello of another machine that no beat followed", () => {
+    const harness = new EndsHarness();
+    const net = { peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED };
+    harness.listener.queue([helloOf(100, net), helloOf(101)]);
+    harness.processes.set(101, 1);
+    harness.turn();
+    harness.pass(FORGET_AFTER_MS - 2_000);
+    harness.sweep();
+    expect(harness.tracked).toBe(2);
+    harness.pass(2_000);
+    harness.sweep();
+    expect(harness.tracked).toBe(1);
+    expect(harness.observer.tracker.slotOf(101)).toBe(0);
   });
 
   test("judges the bye of another machine by its time where ends mean nothing", () => {

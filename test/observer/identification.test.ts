@@ -11,6 +11,7 @@ import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { MemberNames, NAMES } from "../../src/agents/announcing.ts";
 import { type MemberRule, RULE_NONE, type RuleFinder } from "../../src/agents/rules.ts";
 import { IDENTITY, Identification } from "../../src/observer/identification.ts";
+import { Rematch } from "../../src/daemon/reload/rematch.ts";
 import { ScriptedIdentities } from "../support/scripted_identities.ts";
 import { beatOf, type Datagram, helloOf, ScriptedListener } from "../support/scripted_listener.ts";
 import { ObserverHarness, THRESHOLD_NS } from "./harness.ts";
@@ -537,6 +538,32 @@ describe("a member that announces a name", () => {
     own.wait(IDENTITY_LOOK_EVERY_NS);
     own.turnOf();
     expect(own.nameOf(2)).toBe("front");
+  });
+
+  test("loses it by a reload that takes it away, and has it back by another one", () => {
+    const { own } = subject();
+    own.turnOf(helloOf(2, { name: "front" }), beatOf(3));
+    const { tracker, clock } = own.observer;
+    const reload = (announce: boolean | string[], ofRules: string[] = []): void => {
+      const rematch = new Rematch({
+        tracker,
+        findRule: () => ({ ...RULES["web"]!, announce }),
+        taken: { ofRules: new Set(ofRules), expected: new Set() },
+        thresholdNs: THRESHOLD_NS,
+        monotonicNs: () => 0,
+      });
+      rematch.advance(Number.POSITIVE_INFINITY);
+      rematch.swap(clock.lastNs, () => {});
+    };
+    for (const [announce, ofRules, name] of [
+      [false, [], "web"],
+      [["front"], [], "front"],
+      [true, ["front"], "web"],
+    ] as const) {
+      reload(typeof announce === "boolean" ? announce : [...announce], [...ofRules]);
+      expect([own.nameOf(2), own.nameOf(3)]).toEqual([name, "web"]);
+    }
+    tracker.checkInvariants();
   });
 
   test("over the network shares its name with others of no owner alone", () => {
