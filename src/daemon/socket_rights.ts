@@ -16,7 +16,9 @@ export function socketRights(
   listeners: readonly Listener[],
   { userName, groupName }: Names,
 ): SocketRights | undefined {
-  const path = listeners.find((one) => one instanceof UnixListener)?.path;
+  const isOfFrames = (one: Listener): one is UnixListener =>
+    one instanceof UnixListener && one.kind === "unix";
+  const path = listeners.find(isOfFrames)?.path;
   const stat = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
   if (path === undefined || stat === undefined) return undefined;
   return { path, mode: modeText(stat.mode), owner: userName(stat.uid), group: groupName(stat.gid) };
