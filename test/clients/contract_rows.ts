@@ -22,6 +22,8 @@ export interface Row {
   readonly ownDaemon?: boolean;
   /** Doors where it has a meaning; without it all. */
   readonly at?: readonly DoorKind[];
+  /** Only where the driver gives a name, and its close() is the bye. */
+  readonly greets?: boolean;
   readonly run: (at: At) => Promise<void>;
 }
 
@@ -146,6 +148,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     promise: "a name is said ahead of the first beat, and uses a number",
+    greets: true,
     at: LOCAL,
     async run({ language, kind, door }) {
       await using driver = await called("web-7", { language, kind, door });
@@ -157,6 +160,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     promise: "close() says bye: the end is clean, whatever its status",
+    greets: true,
     async run({ door, driver, kind }) {
       await beat(driver);
       await door.untilBeats(driver.pid, 1);
@@ -169,6 +173,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     promise: "exit(1) without close() says no bye",
+    greets: true,
     at: LOCAL,
     async run({ door, driver }) {
       await beat(driver);
@@ -189,6 +194,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     promise: "a forked child that closes says no bye, neither for itself nor for its parent",
+    greets: true,
     at: LOCAL,
     forks: true,
     async run({ door, driver }) {
@@ -278,9 +284,10 @@ export const ROWS: readonly Row[] = [
 /** The rows of the table that have a meaning for a language at a door. */
 export function rowsOf(language: Language, kind: DoorKind): readonly Row[] {
   return ROWS.filter(
-    ({ forks, threads, at }) =>
+    ({ forks, threads, greets, at }) =>
       (forks !== true || language.forks) &&
       (threads !== true || language.threads) &&
+      (greets !== true || language.greets) &&
       (at ?? [kind]).includes(kind),
   );
 }

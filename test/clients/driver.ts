@@ -16,6 +16,8 @@ export interface Language {
   readonly forks: boolean;
   /** Its threads share a client. */
   readonly threads: boolean;
+  /** Its driver gives a name, and its close() is the bye. */
+  readonly greets: boolean;
   /** How its process ends after a crash beat. */
   readonly death: NodeJS.Signals | number;
 }
@@ -36,6 +38,7 @@ export const PYTHON: Language = {
   doors: ["unix", "unix-stream", ...(HAS_CIPHER ? NETWORK : (["udp"] as const))],
   forks: true,
   threads: true,
+  greets: true,
   death: 1,
 };
 export const C: Language = {
@@ -44,6 +47,7 @@ export const C: Language = {
   doors: ["unix", "unix-stream"],
   forks: true,
   threads: true,
+  greets: true,
   death: "SIGSEGV",
 };
 export const NODE: Language = javascript("Node", [Bun.which("node")]);
@@ -57,7 +61,8 @@ export const LANGUAGES: readonly Language[] = [PYTHON, C, NODE, BUN];
 export function javascript(name: string, runtime: readonly (string | null)[]): Language {
   const isHere = runtime.every((word) => word !== null);
   const argv = isHere ? [...runtime, join(DRIVERS, "driver.cjs"), BUILT] : undefined;
-  return { name, argv, doors: ["unix-stream", ...NETWORK], forks: false, threads: false, death: 1 };
+  const doors = ["unix-stream", ...NETWORK] as const;
+  return { name, argv, doors, forks: false, threads: false, greets: true, death: 1 };
 }
 
 export class Driver implements AsyncDisposable {
