@@ -72,10 +72,11 @@ for one in by-root by-user unblocked by-page; do
 done
 check_within "what asks for a threshold has it" 20 'varta-watch status asks --json | grep -q "\"threshold_ms\":20000"'
 # A helper may have ended before it was looked at, as long as none of its script is known.
+sleep 0.3
 before=$(rejected mainpid)
 sleep 6
 check "no script fell silent" '! said "agent stalled" || { journal; false; }'
-check "none was refused" '[ "$(rejected mainpid)" = "$before" ] || { journal; false; }'
+check_within "none was refused" 10 'sleep 0.3; [ "$(rejected mainpid)" = "$before" ]'
 began=$(date +%s%N)
 setpriv --reuid=alice --regid=alice --groups=varta env NOTIFY_SOCKET=/run/varta/notify.sock systemd-notify STATUS=x
 took=$((($(date +%s%N) - began) / 1000000))
