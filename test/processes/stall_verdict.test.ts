@@ -159,7 +159,8 @@ describe.if(IS_LINUX)("VerdictReader of a frozen process", () => {
         const child = sleeper();
         try {
           writeFileSync(join(group, "cgroup.procs"), `${child.pid}`);
-          expect(verdictOf(child.pid).verdict).toBe("hung");
+          // While it is loaded it may wait for the disk.
+          await until("it to sleep", () => verdictOf(child.pid).verdict === "hung");
           writeFileSync(join(group, file), freeze);
           await until("it to freeze", () => verdictOf(child.pid).verdict === "frozen");
           expect(verdictOf(child.pid).freezerVersion).toBe(version);
