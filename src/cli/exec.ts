@@ -22,6 +22,7 @@ import {
   managerWaitsForBeats,
   overruled,
 } from "./exec_environment.ts";
+import { sayBye, sayHello } from "./exec_greeting.ts";
 import { type Invocation, ownText } from "./invocation.ts";
 import { printError, printHint, printWarning } from "./output.ts";
 import { programPath } from "./program_path.ts";
@@ -61,12 +62,15 @@ export async function run(invocation: Invocation): Promise<number> {
   if (doors.notify === undefined) adviseWithoutNotify(doors);
   // COMMAND can be executed from here on as far as is known: what is said for it is said here.
   tellManager(process.env["NOTIFY_SOCKET"]);
+  const name = ownText(invocation, "name");
+  if (name !== undefined) introduce(doors, pid, name);
   const errno = becomeProgram({
     path: Buffer.from(program.path),
     argv: lastWordsAtStart(operands.length),
     env: changedEnvironment(environmentAtStart(), environmentChanges(doors, pid)),
     descriptors,
   });
+  if (name !== undefined) sayBye(doors, pid);
   return -errno === ENOENT ? notFound(word) : notExecutable(word, errnoText(-errno));
 }
 
@@ -96,8 +100,8 @@ function textOf(value: unknown): string | undefined {
 }
 
 // The variable of the service manager is removed all the same: beats that went there would be lost.
-function adviseWithoutNotify({ socket }: Doors): void {
-  if (socket === undefined) return;
+function adviseWithoutNotify({ socket, stream }: Doors): void {
+  if (socket === undefined && stream === undefined) return;
   printHint('no [[listener]] has kind = "notify": what speaks sd_notify does not beat');
 }
 
@@ -113,6 +117,12 @@ function tellManager(name: string | undefined): void {
   close(socket.fd);
   if (sent < 0)
     printWarning(`the service manager was not told READY=1, ignoring: ${errnoText(-sent)}`);
+}
+
+/** So the command has its name before its first beat, and its end is known without any. */
+function introduce(doors: Doors, pid: number, name: string): void {
+  const fault = sayHello(doors, pid, name);
+  if (fault !== undefined) printWarning(`the daemon was not told the name, ignoring: ${fault}`);
 }
 
 function notFound(word: string): number {

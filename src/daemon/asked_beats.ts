@@ -5,7 +5,9 @@ import { REJECT_REASONS } from "../base/reject_reason.ts";
 import { NS_PER_MS } from "../base/time.ts";
 import type { BeatAnswer, BeatRequest, BeatsDoor, DoorsAnswer } from "../control/beats_door.ts";
 import type { Refusal } from "../control/request.ts";
+import type { Listener } from "../listener/listener.ts";
 import { UnixListener } from "../listener/unix.ts";
+import { UnixStreamListener } from "../listener/unix_stream.ts";
 import { ACCEPTED } from "../observer/asked_beats.ts";
 import type { Observer } from "../observer/observer.ts";
 import { type DescentFault, descentFault } from "../processes/descent.ts";
@@ -24,6 +26,10 @@ interface AskedBeatsOptions {
   readonly nowGeneration: GenerationClock;
 }
 
+/** A listener at a path, whose senders the kernel attests. */
+type Door = UnixListener | UnixStreamListener;
+type DoorKind = Door["kind"];
+
 const STATUS_CODES = { ok: STATUS_OK, degraded: STATUS_DEGRADED, critical: STATUS_CRITICAL };
 
 export class AskedBeatsDoor implements BeatsDoor {
@@ -34,12 +40,14 @@ export class AskedBeatsDoor implements BeatsDoor {
   }
 
   doors(name: string | undefined, peer: PeerCredentials | undefined): DoorsAnswer | Refusal {
-    const found = this.#listenerFor(peer);
-    const notify = this.#listenerFor(peer, "notify")?.path ?? null;
-    if (found === undefined) return mayNotBeat(peer);
+    const pathFor = (kind: DoorKind) => this.#listenerFor(peer, kind)?.path ?? null;
+    const socket = pathFor("unix");
+    const stream = pathFor("unix-stream");
+    const notify = pathFor("notify");
+    if (socket === null && stream === null && notify === null) return mayNotBeat(peer);
     const thresholdNs = this.#thresholdNs(name, peer!.pid);
     const threshold_ms = Math.floor(thresholdNs / NS_PER_MS);
-    return { v: 1, socket: found.path, stream: null, notify, threshold_ms };
+    return { v: 1, socket, stream, notify, threshold_ms };
   }
 
   beat(
@@ -73,13 +81,13 @@ export class AskedBeatsDoor implements BeatsDoor {
   /** The first listener of a kind in force at which the peer may beat. */
   #listenerFor(
     peer: PeerCredentials | undefined,
-    kind: UnixListener["kind"] = "unix",
+    kind: DoorKind = "unix",
   ): { readonly number: number; readonly path: string } | undefined {
     const { listeners, listenersInForce } = this.#options.observer;
     if (peer === undefined) return undefined;
     for (const number of listenersInForce) {
       const listener = listeners[number]!;
-      if (!(listener instanceof UnixListener) || listener.kind !== kind) continue;
+      if (!isDoor(listener) || listener.kind !== kind) continue;
       const { allowList, path } = listener;
       if (allowList === undefined || allowList.allows(peer.uid, peer.gid)) return { number, path };
     }
@@ -89,15 +97,17 @@ export class AskedBeatsDoor implements BeatsDoor {
   #thresholdNs(name: string | undefined, pid: number): number {
     const { live, processes } = this.#options;
     const config = live.current;
-    if (name !== undefined)
-      return policyOf(
-        config,
-        config.agents.find((one) => one.name === name),
-      ).thresholdNs;
+    // A name that no rule has is announced: the threshold is that of the rule that allows it.
+    const named = name === undefined ? undefined : config.agents.find((one) => one.name === name);
+    if (named !== undefined) return policyOf(config, named).thresholdNs;
     const facts = explainedProcess(pid, config, processes);
     const rule = facts === undefined ? undefined : ruleFinder(config.agents)(facts);
     return policyOf(config, rule === undefined ? undefined : config.agents[rule.index]).thresholdNs;
   }
+}
+
+function isDoor(listener: Listener): listener is Door {
+  return listener instanceof UnixListener || listener instanceof UnixStreamListener;
 }
 
 function mayNotBeat(peer: PeerCredentials | undefined): Refusal {

@@ -98,7 +98,8 @@ export const BEATS_COMMANDS = [
     about: [
       "COMMAND takes the place of this process: the same pid, and no process stays around",
       "it. Its environment says where the daemon takes beats (NOTIFY_SOCKET, WATCHDOG_USEC,",
-      "VARTA_SOCKET). A service manager that waits for READY=1 is told so before.",
+      "VARTA_SOCKET, VARTA_STREAM). A service manager that waits for READY=1 is told so",
+      "before. With --name the daemon knows COMMAND, and so its end, before its first beat.",
       "Without an answer of the daemon within 1s COMMAND runs all the same.",
     ],
     own: [
@@ -107,12 +108,12 @@ export const BEATS_COMMANDS = [
         name: "name",
         value: "NAME",
         form: TEXT,
-        help: "agent whose threshold COMMAND is to know",
+        help: "name of COMMAND, and the agent whose threshold it is told",
       },
     ],
     examples: [
       ["varta-watch exec -- /usr/sbin/freeradius -f", "a program that speaks sd_notify"],
-      ["varta-watch exec --name backup -- ./backup.sh", "with the threshold of backup"],
+      ["varta-watch exec --name backup -- ./backup.sh", "a job whose end is reported"],
     ],
     exits: [
       ["64", "wrong use"],

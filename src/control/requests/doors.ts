@@ -7,7 +7,11 @@ export const DOORS: Request = {
   right: "beat",
   help: "where the daemon takes beats, and the threshold of who asks",
   args: {
-    name: { is: "text", charsMax: 256, help: "an agent whose threshold is wanted instead" },
+    name: {
+      is: "text",
+      charsMax: 256,
+      help: "an agent whose threshold is wanted instead, if a rule has that name",
+    },
   },
   answer:
     "one line: `socket`, `stream` and `notify`, the paths of the first listener of each kind, and `threshold_ms`",

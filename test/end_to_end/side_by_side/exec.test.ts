@@ -109,10 +109,51 @@ print(s.recv(100).decode(), out.stdout.decode())`;
     expect((await run("--name", "backup")).stdout).toBe(`${daemon.socket} 7000000\n`);
     expect((await run()).stdout).toBe(`${daemon.socket} 5000000\n`);
 
+    // Of this process, which no rule takes.
+    expect((await run("--name", "other-name")).stdout).toBe(`${daemon.socket} 5000000\n`);
+
     daemon.signal("SIGSTOP");
     const { stdout, stderr } = await run();
     daemon.signal("SIGCONT");
     expect(stdout).toBe("5000000\n");
     expect(stderr).toContain(`(pid ${daemon.pid}) did not answer within 1s`);
   });
+
+  test("names all three doors, and takes NOTIFY_SOCKET away with one hint where none is", async () => {
+    const show = [
+      "--",
+      "sh",
+      "-c",
+      "echo $VARTA_SOCKET $VARTA_STREAM $VARTA_NOTIFY $NOTIFY_SOCKET",
+    ];
+    const doorsOf = async (kinds: readonly string[]) => {
+      using directory = new TemporaryDirectory();
+      const listeners = kinds.map((kind) => listenerAt(kind, directory.at(`${kind}.sock`)));
+      const { path } = directory;
+      await using daemon = await DaemonProcess.start({
+        directory: path,
+        config: listeners.join(""),
+        ownListeners: true,
+        metrics: false,
+      });
+      const env = [`VARTA_CONTROL=${daemon.path("control.sock")}`, "NOTIFY_SOCKET=@nobody"];
+      const { stdout, stderr } = await runCommand(["env", ...env, ...PROGRAM, "exec", ...show]);
+      return { found: stdout.trim().replaceAll(`${path}/`, ""), hints: stderr.split("hint: ") };
+    };
+    const all = await doorsOf(["unix", "unix-stream", "notify"]);
+    expect(all.found).toBe("unix.sock unix-stream.sock notify.sock notify.sock");
+    expect(all.hints).toHaveLength(1);
+    const notifyAlone = await doorsOf(["notify"]);
+    expect(notifyAlone.found).toBe("notify.sock notify.sock");
+    const stream = await doorsOf(["unix-stream"]);
+    expect(stream.found).toBe("unix-stream.sock");
+    expect(stream.hints).toHaveLength(2);
+    expect(stream.hints[1]).toStartWith(
+      'no [[listener]] has kind = "notify": what speaks sd_notify does not beat\n',
+    );
+  });
 });
+
+function listenerAt(kind: string, path: string): string {
+  return `[[listener]]\nname = "${kind}"\nkind = "${kind}"\npath = "${path}"\n`;
+}

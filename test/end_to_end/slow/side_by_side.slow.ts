@@ -14,6 +14,7 @@ import "../side_by_side/event_streams.test.ts";
 import "../side_by_side/events.test.ts";
 import "../side_by_side/every_command.test.ts";
 import "../side_by_side/expected_agents.test.ts";
+import "../side_by_side/exec_hello.test.ts";
 import "../side_by_side/explain.test.ts";
 import "../side_by_side/export.test.ts";
 import "../side_by_side/files.test.ts";
