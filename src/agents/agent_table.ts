@@ -42,8 +42,8 @@ interface Row {
   /** NaN until the first member comes. */
   owner: number;
   members: number;
-  /** Those of them whose processes have ended. */
-  ended: number;
+  /** Those of them that are not present, see `Slots.isPresent`. */
+  absent: number;
   isReserved: boolean;
   isFree: boolean;
   /** The number is `row + turn * rowCount`. */
@@ -73,7 +73,7 @@ export const AGENTS = block({
 
 export class AgentTable {
   readonly counters = new Counters(AGENTS, this);
-  /** Rises whenever a member comes, ends or goes. */
+  /** Rises whenever a member comes, ends or goes, or begins or ceases to owe beats. */
   changes = 0;
   readonly namesMax: number;
   /** Of a number, what is left of it by this is its row. */
@@ -165,46 +165,50 @@ export class AgentTable {
     return this.#refuse();
   }
 
-  /** `count` members of the agent of `number` come, whose processes run. */
-  joinMany(number: number, count: number): void {
+  /** `count` members of the agent of `number` come, of which `absent` are not present. */
+  joinMany(number: number, count: number, absent = 0): void {
     if (count === 0) return;
     this.join(number);
-    this.#rows[number % this.rowCount]!.members += count - 1;
+    const row = this.#rows[number % this.rowCount]!;
+    row.members += count - 1;
+    row.absent += absent;
   }
 
-  /** `count` of them go. */
-  leaveMany(number: number, count: number): void {
+  /** `count` of them go, of which `absent` are not present. */
+  leaveMany(number: number, count: number, absent = 0): void {
     if (count === 0) return;
-    this.#rows[number % this.rowCount]!.members -= count - 1;
+    const row = this.#rows[number % this.rowCount]!;
+    row.members -= count - 1;
+    row.absent -= absent;
     this.leave(number);
   }
 
-  /** A member of the agent of `number` comes; `hasEnded`: its process has. */
-  join(number: number, hasEnded = false): void {
+  /** A member of the agent of `number` comes. */
+  join(number: number, isPresent = true): void {
     const index = number % this.rowCount;
     const row = this.#rows[index]!;
     assert(this.#numberOf(index) === number, "a member joins an agent that there is");
     if (row.members === 0) this.#unlink(index);
     row.members += 1;
-    if (hasEnded) row.ended += 1;
+    if (!isPresent) row.absent += 1;
     this.changes += 1;
   }
 
-  /** The process of a member of the agent of `number` has ended. */
-  ended(number: number): void {
+  /** A member of the agent of `number` has ended, or begins or ceases to owe beats. */
+  changed(number: number, wasPresent: boolean, isPresent: boolean): void {
     const row = this.#rows[number % this.rowCount]!;
-    assert(row.ended < row.members, "a member ends once");
-    row.ended += 1;
+    row.absent += Number(wasPresent) - Number(isPresent);
+    assert(row.absent >= 0 && row.absent <= row.members, "a member is absent once");
     this.changes += 1;
   }
 
-  /** A member of the agent of `number` goes; `hasEnded`: its process has. */
-  leave(number: number, hasEnded = false): void {
+  /** A member of the agent of `number` goes. */
+  leave(number: number, isPresent = true): void {
     const index = number % this.rowCount;
     const row = this.#rows[index]!;
     assert(this.#numberOf(index) === number && row.members > 0, "a member goes once");
     row.members -= 1;
-    if (hasEnded) row.ended -= 1;
+    if (!isPresent) row.absent -= 1;
     this.changes += 1;
     if (row.members === 0) this.#link(index);
   }
@@ -216,12 +220,12 @@ export class AgentTable {
       : 0;
   }
 
-  /** As `membersOf`, without those whose processes have ended. */
+  /** As `membersOf`, but only those that are present. */
   presentOf(number: number): number {
     const index = number % this.rowCount;
     if (this.#numberOf(index) !== number) return 0;
-    const { members, ended } = this.#rows[index]!;
-    return members - ended;
+    const { members, absent } = this.#rows[index]!;
+    return members - absent;
   }
 
   /** The number of a name that was reserved. */
@@ -302,7 +306,7 @@ export class AgentTable {
 
   #append(fields: Pick<Row, "name" | "owner" | "isReserved" | "isFree">): number {
     const index = this.#rows.length;
-    this.#rows.push({ ...fields, members: 0, ended: 0, turn: 0, before: END, after: END });
+    this.#rows.push({ ...fields, members: 0, absent: 0, turn: 0, before: END, after: END });
     this.#named(index);
     return index;
   }

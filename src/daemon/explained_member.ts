@@ -231,7 +231,7 @@ export class MemberReader {
     const { slots } = tracker;
     let count = 0;
     for (let slot = 0; slot < tracker.len; slot++) {
-      if (slots.origin[slot] === ORIGIN_KERNEL_ATTESTED || slots.isLatched(slot)) continue;
+      if (slots.origin[slot] === ORIGIN_KERNEL_ATTESTED || !slots.isBeating(slot)) continue;
       if (slots.key[slot] !== key && addressOf(slots, slot) === address) count += 1;
     }
     return count;

@@ -261,7 +261,7 @@ export class Explaining {
   ): Pick<ExplainView, "v" | "time" | "agent" | "beating" | "members" | "expected"> {
     const { observer, expectedOf } = this.#options;
     const { slots, table } = observer.tracker;
-    const beating = found.filter((one) => !slots.isLatched(one) && !slots.hasEnded(one));
+    const beating = found.filter((one) => slots.isBeating(one));
     const number = table.agents.numberOf(name);
     const expected = number === undefined ? 0 : expectedOf(number);
     return {

@@ -32,7 +32,10 @@ export const AGENT_ROWS = blockPer(["agent"], {
   ),
   muted: gauge("varta_agent_muted", "Whether nothing is told of it and nothing is done."),
   members: gauge("varta_agent_members", "Members whose process has not ended."),
-  beating: gauge("varta_agent_members_beating", "Members that are not stalled."),
+  beating: gauge(
+    "varta_agent_members_beating",
+    "Members that beat: they run, owe beats, and are not stalled.",
+  ),
   expected: gauge("varta_agent_expected_members", "Members that the configuration expects."),
   lastBeat: gauge(
     "varta_agent_last_beat_timestamp_seconds",

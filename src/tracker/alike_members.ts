@@ -18,10 +18,12 @@ export function identifyAlike(
   kinds: readonly Identified[],
   nowNs: number,
 ): void {
-  const { agent, rule, program } = table.slots;
+  const { slots } = table;
+  const { agent, rule, program } = slots;
   const agents = Uint32Array.from(kinds, (kind) => kind.agent);
   const rules = Uint16Array.from(kinds, (kind) => kind.rule);
   const counts = new Uint32Array(kinds.length);
+  const absent = new Uint32Array(kinds.length);
   for (let at = 0; at < alike.length; at++) {
     const slot = alike[at]!;
     const kind = kindOf[slot]!;
@@ -29,10 +31,12 @@ export function identifyAlike(
     rule[slot] = rules[kind]!;
     program[slot] = programOf[slot]!;
     counts[kind]! += 1;
+    if (!slots.isPresent(slot)) absent[kind]! += 1;
   }
-  table.agents.leaveMany(AGENT_NEW, alike.length);
+  const absentOfAll = absent.reduce((sum, count) => sum + count, 0);
+  table.agents.leaveMany(AGENT_NEW, alike.length, absentOfAll);
   for (let kind = 0; kind < kinds.length; kind++)
-    table.agents.joinMany(agents[kind]!, counts[kind]!);
+    table.agents.joinMany(agents[kind]!, counts[kind]!, absent[kind]!);
   changeTerms(table, alike, kindOf, kinds);
   table.looks.lookedAll(alike, nowNs);
 }

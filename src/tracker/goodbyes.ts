@@ -20,7 +20,7 @@ export function goodbyeNsMax(graceNs: number): number {
  * it, and a goodbye that is said again does not begin anew.
  */
 export function sayGoodbye(table: SlotTable, slot: number, nowNs: number, lastsNs: number): void {
-  const { slots, lanes } = table;
+  const { slots, lanes, agents } = table;
   if (slots.isLatched(slot) || slots.hasEnded(slot) || slots.saidGoodbye(slot)) return;
   const hasBeaten = slots.hasBeaten(slot);
   // It is known to run: nothing that was restored need be waited for.
@@ -29,6 +29,7 @@ export function sayGoodbye(table: SlotTable, slot: number, nowNs: number, lastsN
   // It is not late any more.
   slots.lane[slot]! %= THRESHOLDS_MAX;
   slots.flags[slot]! |= hasBeaten ? SLOT_GOODBYE : SLOT_GOODBYE | SLOT_UNBEATEN;
+  agents.changed(slots.agent[slot]!, true, false);
   slots.goodbyeNs[slot] = nowNs;
   slots.ownGraceEndNs[slot] = slots.graceEndNs[slot]!;
   slots.graceEndNs[slot] = lanes.pauses.awakeNs(nowNs) + lastsNs;

@@ -33,7 +33,7 @@ function checkSlots(table: SlotTable): void {
     if (key !== slots.pid[slot]!) shared += 1;
     const number = slots.agent[slot]!;
     members.set(number, (members.get(number) ?? 0) + 1);
-    present.set(number, (present.get(number) ?? 0) + (slots.hasEnded(slot) ? 0 : 1));
+    present.set(number, (present.get(number) ?? 0) + Number(slots.isPresent(slot)));
     assert(slots.lane[slot]! !== LANE_NONE, "LN1: a member has a lane");
     const isInHeap = lanes.graces.has(slot);
     const isWaiting = slots.prev[slot]! !== LINK_NONE || isInHeap;

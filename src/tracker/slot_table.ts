@@ -8,13 +8,12 @@ import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import type { MemberFacts } from "../agents/naming.ts";
 import type { Datagram } from "../events/datagram.ts";
 import type { ProcessReader } from "../processes/process_reader.ts";
-import { STATUS_OK } from "../wire/frame.ts";
 import { BoundedIndex } from "../tables/bounded_index.ts";
 import { TRACKER, type TrackerCounters } from "./counters.ts";
 import type { AgentBeats } from "./agent_beats.ts";
 import type { Askings } from "./askings.ts";
 import { DeadlineLanes } from "./deadline_lanes.ts";
-import { awaitFirstBeat } from "./hellos.ts";
+import { awaitFirstBeat, storeHello } from "./hellos.ts";
 import { LookOrder } from "./look_order.ts";
 import { isShared } from "./member_key.ts";
 import type { Newcomers } from "./newcomers.ts";
@@ -168,9 +167,11 @@ export class SlotTable {
 
   /** The process of `slot` has ended. */
   end(slot: number): void {
-    if (this.slots.hasEnded(slot)) return;
-    this.slots.flags[slot]! |= SLOT_ENDED;
-    this.agents.ended(this.slots.agent[slot]!);
+    const { slots } = this;
+    if (slots.hasEnded(slot)) return;
+    const wasPresent = slots.isPresent(slot);
+    slots.flags[slot]! |= SLOT_ENDED;
+    this.agents.changed(slots.agent[slot]!, wasPresent, false);
     this.lanes.ended(slot);
     // It is judged at once.
     if (this.endDeferral(slot)) this.lanes.graces.push(slot);
@@ -192,7 +193,10 @@ export class SlotTable {
     const { slots, lanes } = this;
     const waited = lanes.graces.has(slot);
     lanes.graces.remove(slot);
+    const wasPresent = slots.isPresent(slot);
     slots.flags[slot]! &= ~GRACE_LENT;
+    const isPresent = slots.isPresent(slot);
+    if (isPresent !== wasPresent) this.agents.changed(slots.agent[slot]!, wasPresent, isPresent);
     slots.graceEndNs[slot] = slots.ownGraceEndNs[slot]!;
     return waited;
   }
@@ -231,7 +235,7 @@ export class SlotTable {
     if (datagram.control === 0) {
       this.storeBeat(datagram);
       slots.debt[slot] = datagram.debtIfFirst;
-    } else this.#storeHello(datagram);
+    } else storeHello(this, datagram);
     this.lanes.enter(slot, datagram.nowNs, this.thresholdNs);
     if (datagram.control !== 0) awaitFirstBeat(this, slot);
     this.share.entered(slot);
@@ -265,10 +269,10 @@ export class SlotTable {
   /** The member of `slot` belongs to `agent` from now on, by `rule`. */
   assign(slot: number, agent: number, rule: number): void {
     const { slots } = this;
-    const hasEnded = slots.hasEnded(slot);
-    this.agents.join(agent, hasEnded);
+    const isPresent = slots.isPresent(slot);
+    this.agents.join(agent, isPresent);
     // What it sent before anybody knew who it is belongs to the agent that it turns out to be.
-    if (slots.agent[slot]! === AGENT_NEW) this.agents.leave(AGENT_NEW, hasEnded);
+    if (slots.agent[slot]! === AGENT_NEW) this.agents.leave(AGENT_NEW, isPresent);
     else this.#leaveAgent(slot);
     slots.agent[slot] = agent;
     slots.rule[slot] = rule;
@@ -344,22 +348,6 @@ export class SlotTable {
     if (Number.isNaN(slots.generation[slot]!)) slots.generation[slot] = generation;
   }
 
-  /** Of a member that has sent no beat. */
-  #storeHello(datagram: Datagram): void {
-    const { slots } = this;
-    const { slot, sources } = datagram;
-    slots.status[slot] = STATUS_OK;
-    slots.payload[slot] = 0;
-    slots.listener[slot] = datagram.listenerNumber;
-    slots.debt[slot] = 0;
-    this.storeSender(datagram);
-    if (sources !== undefined) slots.setSource(slot, sources, datagram.sourceAt);
-    slots.observedNonceHi[slot] = 0;
-    slots.observedNonceLo[slot] = 0;
-    slots.timestampHi[slot] = 0;
-    slots.timestampLo[slot] = 0;
-  }
-
   /** Removes `slot`; the last row moves into the hole. */
   remove(slot: number): void {
     const slots = this.slots;
@@ -388,7 +376,7 @@ export class SlotTable {
 
   #leaveAgent(slot: number): void {
     const agent = this.slots.agent[slot]!;
-    this.agents.leave(agent, this.slots.hasEnded(slot));
+    this.agents.leave(agent, this.slots.isPresent(slot));
     this.agentBeats?.left(agent, this.takeBeats(slot));
   }
 

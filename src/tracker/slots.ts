@@ -47,6 +47,8 @@ export const SLOT_MOVED = 1024;
 const SLOT_MERCY = 2048;
 
 const OWES_NO_BEATS = SLOT_GOODBYE | SLOT_UNBEATEN;
+const IS_ABSENT = OWES_NO_BEATS | SLOT_ENDED;
+const BEATS_NOT = IS_ABSENT | SLOT_STALL_EMITTED;
 /** While it has one of them, its grace is none by its rule. */
 export const GRACE_LENT = OWES_NO_BEATS | SLOT_MOVED | SLOT_MERCY;
 
@@ -176,6 +178,7 @@ export type SlotsView = ReadonlyColumns<typeof SLOT_COLUMNS> &
     | "saidGoodbye"
     | "hasBeaten"
     | "owesNoBeats"
+    | "isBeating"
     | "isGraceLent"
   >;
 
@@ -253,6 +256,16 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
 
   owesNoBeats(slot: number): boolean {
     return (this.flags[slot]! & OWES_NO_BEATS) !== 0;
+  }
+
+  /** It counts for what is expected of its agent: it runs, has beaten and said no goodbye since. */
+  isPresent(slot: number): boolean {
+    return (this.flags[slot]! & IS_ABSENT) === 0;
+  }
+
+  /** It is present, and not stalled. */
+  isBeating(slot: number): boolean {
+    return (this.flags[slot]! & BEATS_NOT) === 0;
   }
 
   /** Its grace is another one than its rule gives it. */

@@ -110,9 +110,8 @@ export class StatusWalk {
     const agent = this.#agents.get(number) ?? this.#add(number);
     const thresholdNs = table.lanes.thresholdOf(slot);
     const silentNs = silenceNs(table, slot, nowNs());
-    const isLatched = slots.isLatched(slot);
     agent.members += 1;
-    if (!isLatched && !slots.hasEnded(slot)) agent.beating += 1;
+    if (slots.isBeating(slot)) agent.beating += 1;
     agent.state = worseState(agent.state, memberState(table, slot, nowNs()));
     const graceNs = slots.graceEndNs[slot]! - table.lanes.pauses.awakeNs(nowNs());
     if (graceNs > 0 && !slots.owesNoBeats(slot))

@@ -64,7 +64,7 @@ export class AgentTotals implements Totals {
     const thresholdNs = lanes.thresholdOf(slot);
     totals.byState[AGENT_STATES.indexOf(memberState(table, slot, this.#nowNs))]! += 1;
     if (!slots.hasEnded(slot)) totals.members += 1;
-    if (!slots.hasEnded(slot) && !slots.isLatched(slot)) totals.beating += 1;
+    if (slots.isBeating(slot)) totals.beating += 1;
     if (slots.hasBeaten(slot)) totals.oldestNs = least(totals.oldestNs, lastNs);
     totals.thresholdNs = least(totals.thresholdNs, thresholdNs);
     totals.silenceRatio = most(

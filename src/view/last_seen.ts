@@ -62,10 +62,16 @@ export function lastSeenInState({ moment, member, missing }: State): LastSeen {
       bad: Object.entries(states).flatMap(([state, agents]) =>
         agents.length === 0 ? [] : [{ state, agents: agents.slice(0, NAMES_MAX) }],
       ),
-      beating: member.filter(({ isStalled, hasEnded }) => !isStalled && !hasEnded).length,
+      beating: member.filter(isBeating).length,
       members: member.length,
     },
   };
+}
+
+/** As `Slots.isBeating`. */
+function isBeating(member: State["member"][number]): boolean {
+  const { isStalled, hasEnded, isUnbeaten, goodbyeNs } = member;
+  return !isStalled && !hasEnded && !isUnbeaten && Number.isNaN(goodbyeNs);
 }
 
 /** Undefined = it is no such file, or of a later version. */

@@ -34,17 +34,26 @@ describe("AgentTable", () => {
     expect(() => agents.leave(number)).toThrow("a member goes once");
   });
 
-  test("counts who is present: the members whose processes have not ended", () => {
+  test("counts who is present, whatever becomes of whom", () => {
     const agents = new AgentTable();
     const number = agents.numberFor(free("nginx"));
     agents.join(number);
-    agents.join(number, true);
+    agents.join(number, false);
     expect([agents.membersOf(number), agents.presentOf(number)]).toEqual([2, 1]);
-    agents.ended(number);
+    agents.changed(number, true, false);
     expect([agents.membersOf(number), agents.presentOf(number)]).toEqual([2, 0]);
-    expect(() => agents.ended(number)).toThrow("a member ends once");
-    agents.leave(number, true);
-    agents.leave(number, true);
+    agents.leave(number, false);
+    agents.changed(number, false, true);
+    expect([agents.membersOf(number), agents.presentOf(number)]).toEqual([1, 1]);
+    expect(() => agents.changed(number, false, true)).toThrow("a member is absent once");
+  });
+
+  test("counts who is present of many that come and go at once", () => {
+    const agents = new AgentTable();
+    const number = agents.numberFor(free("nginx"));
+    agents.joinMany(number, 5, 2);
+    expect([agents.membersOf(number), agents.presentOf(number)]).toEqual([5, 3]);
+    agents.leaveMany(number, 5, 2);
     agents.join(number);
     expect([agents.membersOf(number), agents.presentOf(number)]).toEqual([1, 1]);
   });

@@ -108,10 +108,10 @@ describe("an agent of which members are expected", () => {
     const cron = subject.numberOf("cron");
     subject.agents.join(cron);
     subject.at(0);
-    subject.agents.ended(cron);
+    subject.agents.changed(cron, true, false);
     subject.at(1);
     expect(subject.at(61)).toEqual(["61: cron 0/1 after 60"]);
-    subject.agents.leave(cron, true);
+    subject.agents.leave(cron, false);
     expect(subject.at(62)).toEqual([]);
     expect(subject.expected.missingOf(cron)).toBe(1);
   });

@@ -72,7 +72,6 @@ function compareAgents(page: Page, model: Model): void {
   const { observer, recovery, metrics } = model;
   const { slots } = observer.tracker;
   const accepted = observer.links.reduce((sum, { account }) => sum + account.accepted, 0);
-  const latched = slots.filter((slot) => slot.latched).length;
   const inState = (state: string) => sumWith(page, "varta_agents{", `state="${state}"`);
   const counted = (what: string, expected: number, found: number) => {
     const mayHaveLeft = observer.nowNs >= ROWS_KEPT_NS;
@@ -83,7 +82,8 @@ function compareAgents(page: Page, model: Model): void {
   same("stalls by listener", metrics.stallsTold, sumOf(page, "varta_stalls_seen_total"));
   same("returns by listener", metrics.resumesTold, sumOf(page, "varta_resumes_seen_total"));
   same("members of all agents", slots.length, sumOf(page, "varta_agent_members"));
-  same("beating", slots.length - latched, sumOf(page, "varta_agent_members_beating"));
+  const beating = slots.filter((slot) => !slot.latched && !slot.unbeaten && !slot.saidGoodbye);
+  same("beating", beating.length, sumOf(page, "varta_agent_members_beating"));
   const awakeNs = observer.tracker.awakeNs(observer.nowNs);
   for (const state of ["stalled", "critical", "late", "degraded", "new", "ok"]) {
     const members = slots.filter((slot) => stateOf(slot, awakeNs) === state);

@@ -74,8 +74,9 @@ export class StatusReads {
     // Daemon and model have the same members at the same places; of a new one the agent is not
     // known yet.
     const known = this.#model.observer.tracker.slots
-      .map(({ latched }, slot) => ({
+      .map(({ latched, unbeaten, saidGoodbye }, slot) => ({
         latched,
+        beats: !latched && !unbeaten && !saidGoodbye,
         agent: slots.agent[slot]!,
         isMuted: this.#isMuted(slots.key[slot]!, slots.generation[slot]!, nowNs),
       }))
@@ -89,7 +90,7 @@ export class StatusReads {
       known.length,
       sum(({ members }) => members),
     );
-    const beating = known.filter(({ latched }) => !latched).length;
+    const beating = known.filter(({ beats }) => beats).length;
     same(
       "members shown that beat",
       beating,

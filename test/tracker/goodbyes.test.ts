@@ -47,6 +47,25 @@ describe("a member that said goodbye", () => {
     h.tracker.checkInvariants();
   });
 
+  test("is not present, and does not beat, until it takes it back, also as a stall", () => {
+    const h = parting();
+    const seen = (): unknown[] => {
+      h.tracker.checkInvariants();
+      return [h.tracker.table.agents.presentOf(0), h.tracker.slots.isBeating(h.tracker.slotOf(7))];
+    };
+    expect(seen()).toEqual([1, false]);
+    h.takeGoodbyeBack(7, 30);
+    expect(seen()).toEqual([2, true]);
+    h.sayGoodbye(7, 40, 1_000);
+    h.due(1_040);
+    expect(seen()).toEqual([1, false]);
+    h.beat(7, 2, 1_050, { generation: 5 });
+    expect(seen()).toEqual([2, true]);
+    h.sayGoodbye(7, 1_060, 1_000);
+    h.tracker.ends.note(h.tracker.slotOf(7));
+    expect(seen()).toEqual([1, false]);
+  });
+
   test("takes it back with its last words, too", () => {
     const h = parting();
     h.beat(7, MAX, 300, { generation: 5 });
@@ -125,4 +144,21 @@ describe("a member that said goodbye", () => {
 test("a goodbye lasts for 90 s, or for a longer grace", () => {
   expect(goodbyeNsMax(0)).toBe(90 * NS_PER_S);
   expect(goodbyeNsMax(90 * NS_PER_S + 1)).toBe(90 * NS_PER_S + 1);
+});
+
+describe("a member that said hello", () => {
+  test("is present, and beats, from its first beat on", () => {
+    const h = new Harness();
+    const { agents } = h.tracker.table;
+    const isBeating = (): boolean => h.tracker.slots.isBeating(h.tracker.slotOf(7));
+    h.greet("hello", 7, 1n, 0);
+    expect([agents.membersOf(0), agents.presentOf(0), isBeating()]).toEqual([1, 0, false]);
+    h.greet("bye", 7, 2n, 1);
+    h.takeGoodbyeBack(7, 2);
+    h.tracker.checkInvariants();
+    expect([agents.presentOf(0), isBeating()]).toEqual([0, false]);
+    h.beat(7, 3, 3);
+    h.tracker.checkInvariants();
+    expect([agents.presentOf(0), isBeating()]).toEqual([1, true]);
+  });
 });
