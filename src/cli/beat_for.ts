@@ -47,12 +47,20 @@ class Beats {
   /** The exit code. */
   one(): number {
     const pid = this.#pid;
+    return this.#ask({ do: "beat", pid, status: ownText(this.#invocation, "status") }, "accepted");
+  }
+
+  /** The exit code. Prints `word` if it was taken. */
+  #ask(
+    request: { readonly do: "beat" | "bye"; readonly [field: string]: unknown },
+    word: string,
+  ): number {
+    const pid = this.#pid;
     const path = pathOf(this.#invocation);
-    const request = { do: "beat", pid, status: ownText(this.#invocation, "status") };
     const answer = ask(path, request, { screen: thisScreen(this.#invocation) });
     if (answer.ok) {
       this.#lastError = "";
-      if (!this.#isQuiet) print(`accepted, pid ${pid}\n`);
+      if (!this.#isQuiet) print(`${word}, pid ${pid}\n`);
       return EXIT_OK;
     }
     const isNew = answer.error !== this.#lastError;
@@ -66,13 +74,18 @@ class Beats {
 
   /**
    * A beat for each line; lines that came at once are one, so that the writer of many never waits.
-   * The exit code is that of the last one: a daemon that comes back is found again.
+   * At the end of the input the parent says goodbye, if one of its beats was heard: it owes no
+   * more. The exit code is that of the last one: a daemon that comes back is found again.
    */
   async perLine(): Promise<number> {
     let exitCode = EXIT_OK;
-    for await (const chunk of Bun.stdin.stream())
-      if (chunk.includes(NEWLINE)) exitCode = this.one();
-    return exitCode;
+    let isMember = false;
+    for await (const chunk of Bun.stdin.stream()) {
+      if (!chunk.includes(NEWLINE)) continue;
+      exitCode = this.one();
+      isMember ||= exitCode === EXIT_OK;
+    }
+    return isMember ? this.#ask({ do: "bye", pid: this.#pid }, "goodbye") : exitCode;
   }
 }
 

@@ -34,4 +34,6 @@ export interface BeatsDoor {
     request: BeatRequest,
     peer: PeerCredentials | undefined,
   ): Promise<BeatAnswer | Refusal> | Refusal;
+  /** The same for a goodbye of `pid`. */
+  bye(pid: number, peer: PeerCredentials | undefined): Promise<BeatAnswer | Refusal> | Refusal;
 }

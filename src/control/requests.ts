@@ -1,6 +1,7 @@
 // Every request of the control socket, in the order of the documentation. A new one is a file in
 // requests/ and a line here.
 import { BEAT } from "./requests/beat.ts";
+import { BYE } from "./requests/bye.ts";
 import { DOCTOR } from "./requests/doctor.ts";
 import { DOORS } from "./requests/doors.ts";
 import { EVENTS } from "./requests/events.ts";
@@ -27,6 +28,7 @@ export const REQUESTS: readonly Request[] = [
   DOCTOR,
   DOORS,
   BEAT,
+  BYE,
   MUTES,
   MUTE,
   UNMUTE,

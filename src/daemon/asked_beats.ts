@@ -8,7 +8,7 @@ import type { Refusal } from "../control/request.ts";
 import type { Listener } from "../listener/listener.ts";
 import { UnixListener } from "../listener/unix.ts";
 import { UnixStreamListener } from "../listener/unix_stream.ts";
-import { ACCEPTED } from "../observer/asked_beats.ts";
+import { ACCEPTED, ASKED_BYE } from "../observer/asked_beats.ts";
 import type { Observer } from "../observer/observer.ts";
 import { type DescentFault, descentFault } from "../processes/descent.ts";
 import type { GenerationClock } from "../processes/generation.ts";
@@ -54,6 +54,19 @@ export class AskedBeatsDoor implements BeatsDoor {
     { pid, status }: BeatRequest,
     peer: PeerCredentials | undefined,
   ): Promise<BeatAnswer | Refusal> | Refusal {
+    return this.#ask(pid, STATUS_CODES[status], peer);
+  }
+
+  bye(pid: number, peer: PeerCredentials | undefined): Promise<BeatAnswer | Refusal> | Refusal {
+    return this.#ask(pid, ASKED_BYE, peer);
+  }
+
+  /** `status` is a code of the wire, or ASKED_BYE. */
+  #ask(
+    pid: number,
+    status: number,
+    peer: PeerCredentials | undefined,
+  ): Promise<BeatAnswer | Refusal> | Refusal {
     const { observer, processes, nowGeneration } = this.#options;
     const found = this.#listenerFor(peer);
     if (found === undefined) return mayNotBeat(peer);
@@ -69,7 +82,7 @@ export class AskedBeatsDoor implements BeatsDoor {
         pid,
         uid,
         gid,
-        status: STATUS_CODES[status],
+        status,
         listenerNumber,
         askedGeneration,
         done: (result) =>

@@ -1,15 +1,15 @@
-// Beats that a process asks for in the name of another one, over the control socket (spec 16
-// section 15). Each goes the way of a datagram of the Unix listener that its asker may beat at: the
-// same checks, limits, events and counts. They are taken between two batches, before any member is
-// judged. That the asker may ask is decided before.
-import { FRAME_WORDS } from "../wire/frame.ts";
+// Beats and byes that a process asks for in the name of another one, over the control socket (spec
+// 16 section 15). Each goes the way of a datagram of the Unix listener that its asker may beat at:
+// the same checks, limits, events and counts. They are taken between two batches, before any member
+// is judged. That the asker may ask is decided before.
 import { ORIGIN_KERNEL_ATTESTED } from "../base/origin.ts";
 import { REJECT_REASON_COUNT } from "../base/reject_reason.ts";
-import { U32_MAX } from "../base/u64.ts";
+import { U32_MAX, u64FromPair } from "../base/u64.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";
 import type { Listener } from "../listener/listener.ts";
-import { ReceivedBatch, VERDICT_PASS } from "../listener/received_batch.ts";
+import { ReceivedBatch, VERDICT_CONTROL, VERDICT_PASS } from "../listener/received_batch.ts";
 import type { Tracker } from "../tracker/tracker.ts";
+import { CONTROL_BYTES, encodeControl } from "../wire/control_datagram.ts";
 import { encodeFrame } from "../wire/encode.ts";
 import type { Intake } from "./intake.ts";
 
@@ -18,7 +18,7 @@ export interface AskedBeat {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
-  /** A STATUS code of the wire. */
+  /** A STATUS code of the wire, or ASKED_BYE. */
   readonly status: number;
   /** Of the listener whose datagram it would have been. */
   readonly listenerNumber: number;
@@ -29,6 +29,8 @@ export interface AskedBeat {
 }
 
 export const ACCEPTED = -1;
+/** In place of a status: no beat, but a goodbye. */
+export const ASKED_BYE = -1;
 
 export class AskedBeats {
   readonly #listener = new AskedListener();
@@ -76,13 +78,21 @@ export class AskedBeats {
     const isKnown = slot >= 0;
     const lastLo = isKnown ? slots.lastNonceLo[slot]! : 0;
     const lastHi = isKnown ? slots.lastNonceHi[slot]! : 0;
-    const nonceLo = (lastLo + 1) >>> 0;
-    const nonceHi = lastLo === U32_MAX ? (lastHi + 1) >>> 0 : lastHi;
+    let nonceLo = (lastLo + 1) >>> 0;
+    let nonceHi = lastLo === U32_MAX ? (lastHi + 1) >>> 0 : lastHi;
+    // The last number of all is that of a crash beat.
+    if (nonceLo === U32_MAX && nonceHi === U32_MAX) nonceLo = nonceHi = 0;
     const timestampHi = isKnown ? slots.timestampHi[slot]! : 0;
     const timestampLo = isKnown ? slots.timestampLo[slot]! : 0;
-    encodeFrame(batch.words, 0, status, pid, timestampHi, timestampLo, nonceHi, nonceLo, 0);
+    if (status === ASKED_BYE) {
+      const nonce = u64FromPair(nonceHi, nonceLo);
+      batch.bytes.set(encodeControl({ kind: "bye", pid, nonce }));
+      batch.verdict[0] = VERDICT_CONTROL;
+    } else {
+      encodeFrame(batch.words, 0, status, pid, timestampHi, timestampLo, nonceHi, nonceLo, 0);
+      batch.verdict[0] = VERDICT_PASS;
+    }
     batch.frameWord[0] = 0;
-    batch.verdict[0] = VERDICT_PASS;
     batch.origin[0] = ORIGIN_KERNEL_ATTESTED;
     batch.peerPid[0] = pid;
     batch.peerUid[0] = uid;
@@ -98,7 +108,7 @@ class AskedListener implements Listener {
   readonly name = "control";
   readonly fd = -1;
   readonly allowList = undefined;
-  readonly batch = new ReceivedBatch(new Uint32Array(FRAME_WORDS));
+  readonly batch = new ReceivedBatch(new Uint32Array(CONTROL_BYTES / 4));
 
   receive(): number {
     return 0;

@@ -21,7 +21,7 @@ export const BEATS_COMMANDS = [
       {
         name: "stdin",
         form: FLAG,
-        help: "a beat of the parent for each line that is read",
+        help: "a beat of the parent for each line, and its goodbye at the end",
       },
       { name: "quiet", short: "q", form: FLAG, help: "print nothing: the exit code says it" },
       CONTROL_OPTION,

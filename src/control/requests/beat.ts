@@ -6,7 +6,7 @@ import { laterPieces } from "../later_pieces.ts";
 import { answerLine, argNumber, argText, type Request } from "../request.ts";
 
 /** A pid on the wire is a u32. */
-const PID_MAX = 4_294_967_295;
+export const PID_MAX = 4_294_967_295;
 
 export const BEAT: Request = {
   name: "beat",

@@ -1,11 +1,29 @@
 import { describe, expect, test } from "bun:test";
 import type { BeatRequest } from "../../../src/control/beats_door.ts";
 import { BEAT } from "../../../src/control/requests/beat.ts";
+import { BYE } from "../../../src/control/requests/bye.ts";
 import { parseRequestLine } from "../../../src/control/request_line.ts";
 import { REQUESTS } from "../../../src/control/requests.ts";
 import { sourcesWith } from "../sources.ts";
 
 const PEER = { pid: 900, uid: 1_000, gid: 1_000 };
+
+const NO_BEATS = { doors: undefined as never, beat: undefined as never, bye: undefined as never };
+
+test("the request bye asks for a goodbye in the name of the peer", async () => {
+  const asked: [number, unknown][] = [];
+  const bye = (pid: number, peer: unknown) => {
+    asked.push([pid, peer]);
+    return Promise.resolve({ v: 1, pid, accepted: true } as const);
+  };
+  const sources = sourcesWith({ beats: { ...NO_BEATS, bye } });
+  await new Promise<void>((wake) => {
+    const args = new Map([["pid", 42]]);
+    const pieces = BYE.run(args, sources, { peer: PEER, wake: () => wake() });
+    expect(pieces.next()).toBeNull();
+  });
+  expect(asked).toEqual([[42, PEER]]);
+});
 
 describe("the request beat", () => {
   test("asks for the beat of a pid with a status, in the name of the peer", async () => {
@@ -14,7 +32,7 @@ describe("the request beat", () => {
       asked.push([request, peer]);
       return Promise.resolve({ v: 1, pid: request.pid, accepted: true } as const);
     };
-    const sources = sourcesWith({ beats: { beat, doors: () => undefined as never } });
+    const sources = sourcesWith({ beats: { ...NO_BEATS, beat } });
     const args = new Map<string, string | number>([["pid", 42]]);
     await new Promise<void>((wake) => {
       const pieces = BEAT.run(args, sources, { peer: PEER, wake: () => wake() });
@@ -40,8 +58,8 @@ describe("the request beat", () => {
     expect(errorOf({ pid: 2, status: "stall" })).toBe("bad_field");
   });
 
-  test("is with doors the only one that beats, and so in no view of HTTP", () => {
+  test("is with doors and bye the only one that beats, and so in no view of HTTP", () => {
     const beats = REQUESTS.filter(({ right }) => right === "beat").map(({ name }) => name);
-    expect(beats).toEqual(["doors", "beat"]);
+    expect(beats).toEqual(["doors", "beat", "bye"]);
   });
 });

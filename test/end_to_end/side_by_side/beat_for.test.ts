@@ -94,7 +94,7 @@ describe.concurrent("varta-watch beat --for", () => {
     expect(stderr).toContain("hint: allow_uids of a [[listener]]");
     expect(exitCode).toBe(77);
     // No peer is attested there.
-    for (const name of ["beat", "doors"])
+    for (const name of ["beat", "bye", "doors"])
       expect((await daemon.fetch(`/v1/${name}`)).status).toBe(404);
   });
 
@@ -122,14 +122,18 @@ describe.concurrent("varta-watch beat --for", () => {
   });
 });
 
-test("varta-watch beat --stdin beats for its parent as lines come", async () => {
+test("varta-watch beat --stdin beats for its parent as lines come, and says goodbye for it at the end", async () => {
   await using daemon = await openDaemon();
   const { stdout } = await runScript(
     daemon,
-    "#!/bin/sh\necho $$\nprintf 'one\\ntwo\\n' | varta-watch beat --stdin\nprintf x | varta-watch beat --stdin\n",
+    "#!/bin/sh\necho $$\nprintf 'one\\ntwo\\n' | varta-watch beat --stdin\nprintf x | varta-watch beat --stdin\nexit 3\n",
   );
   const [pid, ...said] = stdout.trimEnd().split("\n");
-  expect(said).toEqual([`accepted, pid ${pid}`]);
+  expect(said).toEqual([`accepted, pid ${pid}`, `goodbye, pid ${pid}`]);
+  // No alarm, whatever its status.
+  await until("its end", () => daemon.saying("member gone").length === 1);
+  const { fields } = daemon.saying("member gone")[0]!;
+  expect([fields.get("exit_status"), fields.get("reason")]).toEqual(["3", "goodbye"]);
 });
 
 describe.concurrent("clients/sh/varta.sh", () => {
