@@ -316,6 +316,7 @@ export function makeParts(options: PartsOptions): Parts {
     refusals: observer.refusals,
     listeners: observer.listeners,
     trackerCapacity: () => observer.tracker.capacity,
+    takesControl: !config.optionsAlone,
     innermostPid: (pid) => processes.innermostPid(pid),
     isGone: config.optionsAlone ? undefined : isGone,
   });

@@ -21,6 +21,8 @@ interface RefusalReportsOptions {
   readonly refusals: Refusals;
   readonly listeners: readonly Listener[];
   readonly trackerCapacity: () => number;
+  /** The daemon takes hellos and byes. */
+  readonly takesControl: boolean;
   /** Pid of a process in its own namespace; NaN = unknown. */
   readonly innermostPid: (pid: number) => number;
   /** No process has the pid any more; undefined = that is not looked at. */
@@ -147,13 +149,14 @@ export class RefusalReports implements Deadline {
   }
 
   #example(at: number, { kind, containers = false }: Listener): RefusedExample {
-    const { refusals, trackerCapacity, innermostPid, isGone } = this.#options;
+    const { refusals, trackerCapacity, takesControl, innermostPid, isGone } = this.#options;
     const peerPid = refusals.peerPid[at]!;
     const framePid = refusals.framePid[at]!;
     const isOther = peerPid !== 0 && framePid !== 0 && peerPid !== framePid;
     return {
       kind,
       containers,
+      takesControl,
       framePid,
       peerPid,
       peerUid: refusals.peerUid[at]!,

@@ -11,6 +11,8 @@ export interface RefusedExample {
   readonly kind: ListenerKind;
   /** Its senders may state the pid that they have in a container. */
   readonly containers: boolean;
+  /** The daemon takes hellos and byes. */
+  readonly takesControl: boolean;
   readonly framePid: number;
   /** By the kernel's word; 0 = unknown. */
   readonly peerPid: number;
@@ -35,10 +37,7 @@ const CONTAINER =
 
 const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
   wrong_size: {
-    cause: ({ kind }) =>
-      kind === "secure-udp"
-        ? "wrong length, neither 60 nor 64 bytes"
-        : "wrong length, not 32 bytes",
+    cause: wrongSize,
     hint: CLIENT,
   },
   ctrl_truncated: {
@@ -160,6 +159,16 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
         : "a process speaks for one of its own user and unit: systemd-notify --pid=$$ from the script itself",
   },
 };
+
+function wrongSize({ kind, takesControl }: RefusedExample): string {
+  if (kind === "secure-udp")
+    return takesControl
+      ? "wrong length, neither 60 or 64 bytes (a beat) nor 92 or 96 (a hello or a bye)"
+      : "wrong length, neither 60 nor 64 bytes";
+  return takesControl
+    ? "wrong length, neither 32 bytes (a beat) nor 64 (a hello or a bye)"
+    : "wrong length, not 32 bytes";
+}
 
 /** By the codes of notify_message.ts. */
 const TEXT_CAUSES: readonly string[] = [

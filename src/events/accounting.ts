@@ -11,7 +11,10 @@ export const ACCOUNTING = blockPer(["listener"], {
     "varta_datagrams_received_total",
     "Datagrams taken from the socket and judged, by listener.",
   ),
-  accepted: counter("varta_datagrams_accepted_total", "Datagrams accepted as beats, by listener."),
+  accepted: counter(
+    "varta_datagrams_accepted_total",
+    "Datagrams accepted as beats, hellos or byes, by listener.",
+  ),
   rejected: counter(
     "varta_datagrams_rejected_total",
     "Datagrams not accepted, by listener and the one reason that ended them.",

@@ -20,6 +20,21 @@ import { ScriptedListener } from "../support/scripted_listener.ts";
 
 const CAPACITY = 256;
 
+function exampleAt(kind: ListenerKind, takesControl: boolean): RefusedExample {
+  return {
+    kind,
+    containers: kind === "unix",
+    takesControl,
+    framePid: 2,
+    peerPid: 4_711,
+    peerUid: 1_000,
+    detail: 0,
+    hasEnded: false,
+    innermostPid: 2,
+    trackerCapacity: CAPACITY,
+  };
+}
+
 class ReportsHarness {
   readonly refusals = new Refusals();
   readonly lines: string[] = [];
@@ -48,6 +63,7 @@ class ReportsHarness {
         (_, listenerNumber) => new ScriptedListener({ name: `l${listenerNumber}` }),
       ),
       trackerCapacity: () => CAPACITY,
+      takesControl: true,
       innermostPid: (pid) => this.innermost.get(pid) ?? Number.NaN,
       isGone: (pid) => this.gone.has(pid),
     });
@@ -204,17 +220,7 @@ describe("every refusal", () => {
     "%s has a cause and a remedy",
     (refusal) => {
       for (const kind of kinds) {
-        const example: RefusedExample = {
-          kind,
-          containers: kind === "unix",
-          framePid: 2,
-          peerPid: 4_711,
-          peerUid: 1_000,
-          detail: 0,
-          hasEnded: false,
-          innermostPid: 2,
-          trackerCapacity: CAPACITY,
-        };
+        const example = exampleAt(kind, true);
         const cause = refusalCause(refusal, example);
         const hint = refusalHint(refusal, example);
         // It is said of one beat as well as of thirty.
@@ -226,6 +232,19 @@ describe("every refusal", () => {
       }
     },
   );
+});
+
+test.each([
+  ["unix", true, "wrong length, neither 32 bytes (a beat) nor 64 (a hello or a bye)"],
+  ["unix", false, "wrong length, not 32 bytes"],
+  [
+    "secure-udp",
+    true,
+    "wrong length, neither 60 or 64 bytes (a beat) nor 92 or 96 (a hello or a bye)",
+  ],
+  ["secure-udp", false, "wrong length, neither 60 nor 64 bytes"],
+] as const)("the right lengths at %s with hellos %p are said", (kind, takesControl, cause) => {
+  expect(refusalCause("wrong_size", exampleAt(kind, takesControl))).toBe(cause);
 });
 
 describe("what was refused most often", () => {

@@ -68,6 +68,7 @@ class Subject extends TickHarness {
       refusals: observer.refusals,
       listeners: observer.listeners,
       trackerCapacity: () => observer.tracker.capacity,
+      takesControl: true,
       innermostPid: () => Number.NaN,
     });
     const feed = new EventFeed({ log: this.events, agentName: () => "", unixMsAtStart: () => 0 });
