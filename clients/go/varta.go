@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"log"
+	"math"
 	"math/rand"
 	"os"
 	"sync"
@@ -74,7 +75,9 @@ func Name(name string) Option { return func(c *Client) { c.name = name } }
 
 // Interval tells the observer in the hello how often this program means to beat.
 func Interval(interval time.Duration) Option {
-	return func(c *Client) { c.intervalMs = uint32(min(interval.Milliseconds(), 1<<32-1)) }
+	return func(c *Client) {
+		c.intervalMs = uint32(max(0, min(interval.Milliseconds(), math.MaxUint32)))
+	}
 }
 
 // Log gets one line for each cause, once a minute at most; without it the standard logger does.
@@ -365,6 +368,13 @@ func (s *stream) advance() {
 
 func min(a, b int64) int64 {
 	if a < b {
+		return a
+	}
+	return b
+}
+
+func max(a, b int64) int64 {
+	if a > b {
 		return a
 	}
 	return b

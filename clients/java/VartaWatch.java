@@ -11,10 +11,12 @@ import java.nio.channels.DatagramChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -93,8 +95,9 @@ public final class VartaWatch {
     }
 
     /**
-     * Beats at each interval from a daemon thread while isAlive answers true. A call that throws
-     * counts as false. close() of what it returns ends the beats.
+     * Beats from a daemon thread while isAlive answers true, and waits for the interval between two
+     * questions: a call that took long is not followed by a burst. A call that throws counts as
+     * false. close() of what it returns ends the beats.
      */
     default Repeat every(Duration interval, BooleanSupplier isAlive) {
       return new Repeat(this, interval, isAlive);
@@ -107,6 +110,8 @@ public final class VartaWatch {
     private final ScheduledFuture<?> beats;
 
     private Repeat(Beater beater, Duration interval, BooleanSupplier isAlive) {
+      // What is not alive for want of an isAlive would be so for ever, and silently.
+      Objects.requireNonNull(isAlive, "isAlive");
       executor =
           Executors.newSingleThreadScheduledExecutor(
               work -> {
@@ -115,7 +120,7 @@ public final class VartaWatch {
                 return thread;
               });
       beats =
-          executor.scheduleAtFixedRate(
+          executor.scheduleWithFixedDelay(
               () -> beatIfAlive(beater, isAlive), 0, interval.toNanos(), TimeUnit.NANOSECONDS);
     }
 
@@ -123,8 +128,9 @@ public final class VartaWatch {
       boolean alive;
       try {
         alive = isAlive.getAsBoolean();
-      } catch (RuntimeException error) {
-        // Not known to be alive is not alive; the beats go on when it answers again.
+      } catch (Throwable error) {
+        // Not known to be alive is not alive; the beats go on when it answers again. An Error, too:
+        // one that left here would end them for good, without a word.
         return;
       }
       if (alive) beater.beat();
@@ -206,6 +212,9 @@ public final class VartaWatch {
           "reserved_pid",
           "pid 1 is reserved over a network: start the program under an init (docker run --init)");
 
+  private static final String IPV4_PART = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])";
+  private static final String IPV4 = "(" + IPV4_PART + "[.]){3}" + IPV4_PART;
+
   private static final int PATH_BYTES_MAX = 107;
   private static final int CONTROL_BYTES = 64;
   private static final int NAME_BYTES = 40;
@@ -253,16 +262,21 @@ public final class VartaWatch {
   /** A client of a unix-stream listener. It is returned whether or not an observer is there. */
   public static Client connectStream(String path) {
     var bytes = path.getBytes(StandardCharsets.UTF_8).length;
-    var isGood = bytes > 0 && bytes <= PATH_BYTES_MAX && path.indexOf(0) < 0;
-    var address = isGood ? UnixDomainSocketAddress.of(path) : null;
-    return new Client("unix-stream", path, address, isGood ? null : BAD_PATH);
+    if (bytes == 0 || bytes > PATH_BYTES_MAX) return new Client("unix-stream", path, null, BAD_PATH);
+    try {
+      return new Client("unix-stream", path, UnixDomainSocketAddress.of(path), null);
+    } catch (InvalidPathException error) {
+      // A NUL, or what the character set of this machine cannot say.
+      return new Client("unix-stream", path, null, BAD_PATH);
+    }
   }
 
   /** A client of a plain udp listener. Whoever reaches it can forge such beats. */
   public static Client connectUdp(String host, int port) {
     var endpoint = host + ":" + port;
-    // A name is never looked up, which would block: only digits, dots and colons are an address.
-    if (!host.matches("[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\\w+)?") || port < 1 || port > 65535)
+    // A name is never looked up, which would block, and Java looks up 999.1.1.1 as one. What has a
+    // colon and is no address is refused by getByName without that.
+    if (!host.matches(IPV4 + "|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\\w+)?") || port < 1 || port > 65535)
       return new Client("udp", endpoint, null, BAD_ADDRESS);
     try {
       var ip = InetAddress.getByName(host);
@@ -306,7 +320,7 @@ public final class VartaWatch {
     public Client named(String name, Duration interval) {
       synchronized (buffer) {
         this.name = name;
-        intervalMs = (int) Math.min(interval.toMillis(), 0xffffffffL);
+        intervalMs = (int) Math.max(0, Math.min(interval.toMillis(), 0xffffffffL));
         nameFault = isName(name) ? null : BAD_NAME;
         isGreeted = false;
       }
