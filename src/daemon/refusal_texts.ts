@@ -17,7 +17,7 @@ export interface RefusedExample {
   /** By the kernel's word; 0 = unknown. */
   readonly peerPid: number;
   readonly peerUid: number;
-  /** Namespace of the sender, or origin of the slot; NaN = none. */
+  /** Namespace of the sender, origin of the slot, or kind of a hello or a bye; NaN = none. */
   readonly detail: number;
   /** No process has the pid of the sender any more. */
   readonly hasEnded: boolean;
@@ -104,8 +104,14 @@ const TEXTS: Readonly<Record<Refusal, RefusalText>> = {
     hint: "correct the client: the agent runs on another machine, or it states a pid of its own making",
   },
   rate_per_pid: {
-    cause: ({ framePid }) => `pid ${framePid} beats faster than limits.per_pid_rate allows`,
-    hint: "let it beat less often, or raise limits.per_pid_rate",
+    cause: ({ framePid, detail }) =>
+      detail > 0
+        ? `pid ${framePid} says hello or bye more than four times a second`
+        : `pid ${framePid} beats faster than limits.per_pid_rate allows`,
+    hint: ({ detail }) =>
+      detail > 0
+        ? "correct the client: hello is said once, and again on a new connection"
+        : "let it beat less often, or raise limits.per_pid_rate",
   },
   rate_global: {
     cause: () => "all senders together are above limits.global_rate",

@@ -122,6 +122,7 @@ export class Reports implements TickReports, EndReports, ExpectedReports, Deadli
       silence_ms: wholeMsFromNs(saturatingSub(stall.observerNs, stall.lastNs)),
       threshold_ms: wholeMsFromNs(stall.thresholdNs),
       ...goodbyeFields(stall),
+      ...(stall.isTriggered === true ? { since: "trigger" } : {}),
       status: statusText(stall.status),
       last_nonce: BigInt(u64Text(stall.lastNonceHi, stall.lastNonceLo)),
       origin: originText(stall.origin),

@@ -30,7 +30,10 @@ export class Refusals {
   readonly framePid = new Uint32Array(PLACES);
   readonly peerPid = new Uint32Array(PLACES);
   readonly peerUid = new Uint32Array(PLACES);
-  /** Of the last one: the namespace of the sender, or the origin that its slot has; NaN = none. */
+  /**
+   * Of the last one: the namespace of the sender, the origin that its slot has, or the kind of a
+   * hello or a bye; NaN = none.
+   */
   readonly detail = new Float64Array(PLACES).fill(Number.NaN);
 
   note(datagram: Datagram, refusal: number, detail: number): void {

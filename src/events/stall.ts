@@ -60,6 +60,8 @@ export interface Stall {
   readonly refused: readonly RefusalCount[];
   /** Observer time of its goodbye, since which it has not ended; NaN = it said none. */
   readonly goodbyeNs?: number;
+  /** It has asked for it, by WATCHDOG=trigger. */
+  readonly isTriggered?: boolean;
   /** Its agent is muted: nobody is told, and nothing is done. */
   readonly isMuted?: boolean;
   /** What its process was doing; undefined = that was not looked at. */

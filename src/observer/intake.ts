@@ -266,7 +266,7 @@ export class Intake {
     if (admitted >= SHED_PER_PID && !this.#isLastWord(listener, datagram)) {
       const isPerPid = admitted === SHED_PER_PID;
       const rejected = isPerPid ? reason.REJECT_RATE_PER_PID : reason.REJECT_RATE_GLOBAL;
-      this.#reject(datagram, rejected);
+      this.#reject(datagram, rejected, rejected, datagram.control);
       this.#tracker.noteRefusal(datagram, rejected, isVouched(slots, datagram));
       return;
     }

@@ -110,12 +110,15 @@ export class NotifyTexts {
     const words = table.said[slot] ?? noWords();
     table.said[slot] = words;
     if (this.#isSpokenFor) words.isSpokenFor = true;
-    this.#keep(words, batch.bytes);
+    this.#keep(words, batch.bytes, nowNs);
   }
 
-  #keep(words: SaidWords, bytes: Uint8Array): void {
+  #keep(words: SaidWords, bytes: Uint8Array, nowNs: number): void {
     const { said, errno, statusAt, statusBytes } = this.#message;
-    if ((said & message.SAID_TRIGGER) !== 0) words.hasTriggered = true;
+    if ((said & message.SAID_TRIGGER) !== 0) {
+      words.hasTriggered = true;
+      words.triggeredNs = nowNs;
+    }
     if ((said & message.SAID_READY) !== 0) words.isReloading = false;
     if ((said & message.SAID_RELOADING) !== 0) words.isReloading = true;
     if ((said & message.SAID_ERRNO) !== 0) words.errno = errno;

@@ -6,6 +6,7 @@ import type { MemberLate } from "../events/member_late.ts";
 import type { Stall } from "../events/stall.ts";
 import type { StallVerdict } from "../events/stall_verdict.ts";
 import { columnTable } from "../tables/columns.ts";
+import { triggeredNs } from "../tracker/extensions.ts";
 import {
   refusalsOf,
   SLOT_COLUMNS,
@@ -44,10 +45,12 @@ class StallRows extends columnTable({
   goodbyeNs,
 }) {
   readonly thresholdNs: Float64Array;
+  readonly triggeredNs: Float64Array;
 
   constructor(capacity: number) {
     super(capacity);
     this.thresholdNs = new Float64Array(capacity);
+    this.triggeredNs = new Float64Array(capacity);
   }
 }
 
@@ -85,6 +88,7 @@ export class StallQueue implements StallSink {
     const row = this.#count++;
     this.#rows.copyRow(this.#tracker.slots, slot, row);
     this.#rows.thresholdNs[row] = this.#tracker.thresholdOf(slot);
+    this.#rows.triggeredNs[row] = triggeredNs(this.#tracker.table, slot);
   }
 
   onLate(slot: number): void {
@@ -117,21 +121,29 @@ export class StallQueue implements StallSink {
 
   /** The same, and its process is not looked at. */
   rowOf(slot: number, nowNs: number): Stall {
-    return stallOf(this.#tracker.slots, slot, this.#tracker.thresholdOf(slot), nowNs);
+    const { slots } = this.#tracker;
+    const stall = stallOf(slots, slot, this.#tracker.thresholdOf(slot), nowNs);
+    return withTrigger(stall, triggeredNs(this.#tracker.table, slot));
   }
 
   /** The oldest unread stall, or undefined. */
   take(): Stall | undefined {
     if (this.#next === this.#count) return undefined;
     const row = this.#next++;
-    const stall = stallOf(this.#rows, row, this.#rows.thresholdNs[row]!, this.#judgedNs);
+    const judged = stallOf(this.#rows, row, this.#rows.thresholdNs[row]!, this.#judgedNs);
+    const stall = withTrigger(judged, this.#rows.triggeredNs[row]!);
     if (this.#verdictOf === undefined) return stall;
     return { ...stall, verdict: this.#verdictOf(stall.pid, stall.generation, stall.origin) };
   }
 }
 
+/** The lanes have it as silent for its threshold; people are told when it beat last. */
+function withTrigger(stall: Stall, askedNs: number): Stall {
+  return Number.isNaN(askedNs) ? stall : { ...stall, lastNs: askedNs, isTriggered: true };
+}
+
 function stallOf(
-  rows: Omit<StallRows, "thresholdNs" | "copyRow"> | SlotsView,
+  rows: Omit<StallRows, "thresholdNs" | "triggeredNs" | "copyRow"> | SlotsView,
   row: number,
   thresholdNs: number,
   observerNs: number,

@@ -50,6 +50,16 @@ export function judgeNow(table: SlotTable, slot: number, nowNs: number): void {
 }
 
 /**
+ * When the member of `slot` asked to be judged at once, if that is the last that it did: it was
+ * silent since then, and not since `lastNs`. NaN = it did not.
+ */
+export function triggeredNs({ slots, said }: SlotTable, slot: number): number {
+  const words = said[slot];
+  if (words?.hasTriggered !== true || slots.lastNs[slot]! > words.triggeredNs) return Number.NaN;
+  return words.triggeredNs;
+}
+
+/**
  * The last time at which a member whose threshold is over at `nowNs` can have beaten. It lies in no
  * pause, as the order of the lanes wants it: of those that there are each takes one step at most.
  * Soon after a start that brought members back there is no such time: then it is judged as if its

@@ -9,10 +9,15 @@ export interface SaidWords {
   errno: number;
   /** It has said WATCHDOG=trigger, and not beaten since. */
   hasTriggered: boolean;
+  /** Observer time of that: since then it is judged as if it had been silent. NaN = not known. */
+  triggeredNs: number;
   /** Another process in its place has beaten for it. */
   isSpokenFor: boolean;
 }
 
 export function noWords(): SaidWords {
-  return { status: "", isReloading: false, errno: 0, hasTriggered: false, isSpokenFor: false };
+  return {
+    ...{ status: "", isReloading: false, errno: 0, isSpokenFor: false },
+    ...{ hasTriggered: false, triggeredNs: Number.NaN },
+  };
 }

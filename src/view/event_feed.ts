@@ -206,13 +206,14 @@ export class EventFeed {
 
 function stallFields(stall: Stall): Partial<EventView> {
   const { pid, observerNs, lastNs, thresholdNs, verdict, isMuted } = stall;
-  const { goodbyeNs = Number.NaN } = stall;
+  const { goodbyeNs = Number.NaN, isTriggered } = stall;
   return {
     pid,
     silence_ms: silenceMs(observerNs, lastNs),
     threshold_ms: wholeMsFromNs(thresholdNs),
     ...(Number.isNaN(goodbyeNs) ? {} : { goodbye_ms: silenceMs(observerNs, goodbyeNs) }),
     ...verdictFields(verdict),
+    ...(isTriggered === true ? { detail: "at its own word: WATCHDOG=trigger" } : {}),
     ...(isMuted === true ? { muted: true } : {}),
   };
 }

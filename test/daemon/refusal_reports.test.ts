@@ -6,6 +6,7 @@ import {
   REJECT_CAPACITY,
   REJECT_NAMESPACE_CONFLICT,
   REJECT_PID,
+  REJECT_RATE_PER_PID,
   REJECT_UID,
 } from "../../src/base/reject_reason.ts";
 import { NS_PER_S } from "../../src/base/time.ts";
@@ -211,6 +212,13 @@ describe("a namespace conflict", () => {
     );
     expect(line).not.toContain("/proc");
   });
+});
+
+test("hellos that are too many are not said to be beats, and limits.per_pid_rate is no remedy", () => {
+  const line = new ReportsHarness().refuse(REJECT_RATE_PER_PID, 1, 77, 77, 0, 1).turn()[0]!;
+  expect(line).toContain('cause="pid 77 says hello or bye more than four times a second"');
+  expect(line).not.toContain("per_pid_rate allows");
+  expect(line).not.toContain("limits");
 });
 
 describe("every refusal", () => {

@@ -97,6 +97,12 @@ describe("stalls and returns", () => {
     expect(lines[0]).toContain(" since=goodbye goodbye_ms=90000 ");
   });
 
+  test("a stall that its member asked for tells that", () => {
+    const { reports, lines } = new Subject();
+    reports.stalled(stallOf({ isTriggered: true }));
+    expect(lines[0]).toContain(" since=trigger ");
+  });
+
   test("a stall tells that its sender is not proven, where a sender could be", () => {
     const { reports, lines } = new Subject();
     reports.stalled(stallOf({ proven: false }));

@@ -5,6 +5,7 @@ import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
 import { NOTIFY } from "../../src/observer/notify_texts.ts";
 import type { ProcessSeat } from "../../src/processes/process_reader.ts";
+import { silenceNs } from "../../src/view/silence.ts";
 import { beatOf, ScriptedListener, textOf } from "../support/scripted_listener.ts";
 import { ObserverHarness, type ObserverHarnessOptions, THRESHOLD_NS } from "./harness.ts";
 
@@ -159,10 +160,26 @@ describe("WATCHDOG=trigger", () => {
     expect(door.observer.tracker.slots.status[door.slot]).toBe(2);
     expect(door.stalls()).toEqual([PID]);
     expect(door.said?.hasTriggered).toBe(true);
+    expect(door.said?.triggeredNs).toBe(door.observer.clock.lastNs);
     expect(door.receive(textOf(PID, "WATCHDOG=1"))).toMatchObject([{ kind: "beat", pid: PID }]);
     expect(door.said?.hasTriggered).toBe(false);
     expect(door.wait(THRESHOLD_NS * 0.9)).toEqual([]);
     expect(door.wait(THRESHOLD_NS * 0.1)).toEqual([PID]);
+  });
+
+  test("is told as what it is: no silence was before it", () => {
+    const door = new Door();
+    door.say("WATCHDOG=1");
+    door.pass(10);
+    door.receive(textOf(PID, "WATCHDOG=trigger"));
+    const askedNs = door.observer.clock.lastNs;
+    door.pump();
+    expect(door.observer.takeStall()).toMatchObject({ lastNs: askedNs, isTriggered: true });
+    const { table } = door.observer.tracker;
+    expect(silenceNs(table, door.slot, askedNs + 5)).toBe(5);
+    // As if it had beaten at another door since, of which its words know nothing.
+    door.said!.triggeredNs = -1;
+    expect(silenceNs(table, door.slot, askedNs)).toBeGreaterThan(0);
   });
 
   test("of who was never heard before is one, too", () => {

@@ -12,9 +12,9 @@ test("saidRecords() has a record for each who has said anything, or has more tim
   const { table } = harness.tracker;
   table.said[table.slotOf(7)] = { ...WORDS, hasTriggered: true };
   harness.extend(9, 1_000, 5_000);
-  const { hasTriggered: _, ...words } = noWords();
+  const { hasTriggered: _, triggeredNs: __, ...words } = noWords();
   const nine = { key: 9, generation: 5_000, ...words, movedNs: 6_000 };
-  const { hasTriggered: __, ...said } = WORDS;
+  const { hasTriggered: ___, triggeredNs: ____, ...said } = WORDS;
   const seven = { key: 7, generation: 5_000, ...said, movedNs: Number.NaN };
   expect([...saidRecords(table)]).toEqual([nine, seven]);
 });
@@ -23,7 +23,7 @@ test("restoreSaid() gives it back to the same process, with the rest of its time
   const harness = new Harness();
   for (const pid of [7, 8]) harness.beat(pid, 1, 0, BEAT);
   const { table } = harness.tracker;
-  const { hasTriggered: _, ...said } = WORDS;
+  const { hasTriggered: _, triggeredNs: __, ...said } = WORDS;
   const record = { key: 7, generation: 5_000, ...said, movedNs: 1 };
   restoreSaid(table, record, 900);
   restoreSaid(table, { ...record, key: 8, generation: 5_001 }, 900);

@@ -24,7 +24,7 @@ function whatWords(event: EventView, place: Place, times: Times): string[] {
   const { kind, detail = "" } = event;
   switch (kind) {
     case "stall":
-      return [verdictWords(event), silenceWords(event, false)];
+      return [verdictWords(event), detail === "" ? silenceWords(event, false) : detail];
     case "late":
       return [silenceWords(event, place === "events")];
     case "resume": {

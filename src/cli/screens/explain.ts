@@ -126,6 +126,7 @@ function reasonSentence({ done, member, rule }: ExplainView): string {
     return `Given up: ${plural(shut.used ?? 0, "recovery", "recoveries")}, and silent again.`;
   if (reason === "storm_limit") return "Too many recoveries ran at once.";
   if (member !== null && isUnproven(member)) return "It may be another process than beat.";
+  if (member?.said?.triggered) return "It says so itself.";
   if (member?.proof.namespace) return "It lives in another pid namespace.";
   const verdict = member?.verdict?.verdict ?? "unknown";
   return rule.plan === "none" && verdict === "hung"

@@ -199,7 +199,11 @@ function nextTexts(row: NextRow, view: ExplainView, times: Times): string[] {
       return [`${times.at(row.time)}  ${what}`];
     }
     case "deadline":
-      return [`${times.at(row.time)}  it is stalled if no beat comes before that`];
+      return [
+        view.member?.goodbye === undefined
+          ? `${times.at(row.time)}  it is stalled if no beat comes before that`
+          : `${times.at(row.time)}  it is stalled if it has not ended before that`,
+      ];
     case "crash_loop":
       return [
         `${row.limit} such exits within ${durationText(row.window_ms)} make the alert ` +

@@ -42,6 +42,8 @@ export function verdictText(view: ExplainView, times: Times): string[] {
     const isHeld = view.next.some(({ what }) => what === "guard_ends");
     if (isHeld) return [`none yet: ${silence}, held by the guard`];
     if (verdict !== null) return [`none yet: ${howText(verdict, times)}; ${silence}`];
+    if (member.goodbye !== undefined) return ["none: it said goodbye, and has not ended yet"];
+    if (member.unbeaten === true) return ["none: it said hello, and has not beaten yet"];
     if (member.cut_off === "held")
       return [`none yet: ${silence}, but its process runs`, ...CUT_OFF];
     // Silence of a pause, or of a time without a daemon, is none of its own.
@@ -154,6 +156,9 @@ export function evidenceLines(view: ExplainView, times: Times): string[] {
     ...(member.goodbye === undefined
       ? []
       : [`it said goodbye at ${times.exactly(member.goodbye)}, and has not ended since`]),
+    ...(member.said?.triggered === true
+      ? ["it asked to be judged at once, with its last beat: WATCHDOG=trigger"]
+      : []),
     ...(verdict === null ? [] : processLines(verdict)),
     ...lastBeatLines(view, times),
     ...(verdict?.verdict === "hung" && member.cut_off !== undefined ? CUT_OFF : []),

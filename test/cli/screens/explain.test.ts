@@ -58,6 +58,26 @@ describe("of one that is not stalled", () => {
     expect(printed).not.toContain("beats");
   });
 
+  test("and owes no beats it is not said that it beats", () => {
+    const goodbye = "2026-11-28T15:34:15.000Z";
+    const stopping: ExplainView = {
+      ...beating,
+      state: "ok",
+      member: { ...member!, goodbye },
+      next: [{ what: "deadline", time: "2026-11-28T15:35:45.000Z" }],
+    };
+    const printed = explainScreen(stopping, terminal(120));
+    expect(printed).toContain("none: it said goodbye, and has not ended yet");
+    expect(printed).toContain("it is stalled if it has not ended before that");
+    const greeted: ExplainView = {
+      ...beating,
+      state: "new",
+      member: { ...member!, unbeaten: true },
+    };
+    const screen = explainScreen(greeted, terminal(120));
+    expect(screen).toContain("none: it said hello, and has not beaten yet");
+  });
+
   test("and may hold a dead connection since a restart it is said to be held for that", () => {
     const held = { ...member!, silence_ms: 5_400, cut_off: "held" } as const;
     const printed = explainScreen({ ...beating, state: "late", member: held }, terminal(120));
@@ -72,6 +92,14 @@ describe("of one that is not stalled", () => {
     expect(printed).toContain("ok. It has a threshold more: the observer was away.");
     expect(printed).toContain("none yet: silent for 5.4s of 5s, of which not all counts");
   });
+});
+
+test("who has asked to be judged at once is not said to have been silent", () => {
+  const said = { text: "", reloading: false, errno: 0, triggered: true };
+  const triggered: ExplainView = { ...views.HUNG, member: { ...views.HUNG.member!, said } };
+  const printed = explainScreen(triggered, terminal(120));
+  expect(printed).toContain(". It says so itself.");
+  expect(printed).toContain("it asked to be judged at once, with its last beat: WATCHDOG=trigger");
 });
 
 test("a stall that the daemon before has held is said to be held", () => {
