@@ -28,7 +28,7 @@ export class Kept implements AsyncDisposable {
         env: keeper.env,
         ...options,
       });
-      await keeper.untilKept(options.streams === true ? 3 : 2);
+      await keeper.untilKept((options.door ?? "unix") === "unix" ? 2 : 3);
       return new Kept(scene, keeper);
     } catch (error) {
       keeper[Symbol.dispose]();

@@ -41,7 +41,12 @@ const QUEUE_OF_MACHINE = "the queue is that of this machine, whatever it holds";
 /** More than the longest queue needs to be taken. */
 const DRAINED_MS = 300;
 const LOOK_MS = 20;
-const STREAM = "stream.sock";
+/** Where agents beat, by the kind of listener. */
+const SOCKETS = {
+  unix: "varta.sock",
+  "unix-stream": "stream.sock",
+  notify: "notify.sock",
+} as const;
 /** Of a daemon whose clocks are hours ahead. */
 const LIFE_S_MAX = 86_400;
 
@@ -50,8 +55,8 @@ export interface SceneOptions {
   readonly intervalMs: number;
   /** Length of the datagram queue, in a network namespace of its own; default: as it is here. */
   readonly queue?: number;
-  /** Agents are connected to a stream listener, instead of sending datagrams. */
-  readonly streams?: boolean;
+  /** The listener at which agents beat; default: unix, by frames in datagrams. */
+  readonly door?: keyof typeof SOCKETS;
   /** More lines of the configuration. */
   readonly config?: string;
   /** More lines of its section [observer]. */
@@ -107,7 +112,8 @@ export class Scene implements AsyncDisposable {
       mkdirSync(`${scene.files}/state`, { mode: 0o700 });
       await scene.start();
       await scene.crew.impatient();
-      if (options.streams === true) await scene.crew.streams({ connections: 1 });
+      if (options.door === "unix-stream") await scene.crew.streams({ connections: 1 });
+      if (options.door === "notify") await scene.crew.notify();
       await scene.hire(options.agents);
       await Bun.sleep(SETTLED_MS);
       scene.#descriptors = descriptorKinds(scene.daemon.pid);
@@ -120,7 +126,7 @@ export class Scene implements AsyncDisposable {
 
   private constructor(options: SceneOptions) {
     this.#options = options;
-    this.crew = new Crew(this.directory.at(options.streams ? STREAM : "varta.sock"));
+    this.crew = new Crew(this.directory.at(SOCKETS[options.door ?? "unix"]));
     this.#tail = new ExportTail(`${this.files}/events.jsonl`);
     if (options.clocks) this.#looking = setInterval(() => this.#tail.look(), LOOK_MS);
   }
@@ -136,14 +142,14 @@ export class Scene implements AsyncDisposable {
 
   /** A daemon in the place of the one that ended. */
   async start(as: readonly string[] = []): Promise<void> {
-    const { metrics = false, env = {}, clocks, program, streams = false } = this.#options;
+    const { metrics = false, env = {}, clocks, program, door = "unix" } = this.#options;
     const { queue } = this.#options;
     const namespace = queue === undefined ? [] : withQueue(queue);
     const through = [...namespace, ...(this.#options.as ?? []), ...as];
     const daemon = new DaemonProcess({
       directory: this.directory.path,
       config: this.configuration(),
-      ownListeners: streams,
+      ownListeners: door !== "unix",
       metrics,
       ...(clocks && { args: ["--shutdown-after-secs", `${LIFE_S_MAX}`] }),
       env: { ...env, ...clocks?.env, STATE_DIRECTORY: `${this.files}/state` },
@@ -268,10 +274,12 @@ export class Scene implements AsyncDisposable {
   configuration(more = this.#options.config ?? ""): string {
     const notes = this.directory.at("recovered");
     const at = (name: string) => this.directory.at(name);
-    const listeners = this.#options.streams
-      ? `[[listener]]\nkind = "unix"\npath = "${at("varta.sock")}"
-[[listener]]\nkind = "unix-stream"\npath = "${at(STREAM)}"\n`
-      : "";
+    const { door = "unix" } = this.#options;
+    // Whoever asks the daemon does so at its first listener.
+    const kinds = door === "unix" ? [] : (["unix", door] as const);
+    const listeners = kinds
+      .map((kind) => `[[listener]]\nkind = "${kind}"\npath = "${at(SOCKETS[kind])}"\n`)
+      .join("");
     return `
 [observer]
 threshold = "${THRESHOLD_MS}ms"

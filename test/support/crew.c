@@ -16,6 +16,8 @@
  *       turn, as one of UIDS users (0 = the crew's own); every 50th beat is the last one of its
  *       connection. Each HEIR_EVERY-th (0 = none) has a child that has its connections, too, and
  *       goes on beating for it for a second when it is dead -> streams
+ *   notify
+ *       agents that are forked from now on say WATCHDOG=1, instead of sending frames -> notify
  *   reuse PID INTERVAL_MS
  *       the next fork has this very pid (own pid namespace only); interval 0 = it never beats
  *       -> agents PID
@@ -64,7 +66,7 @@ struct shared {
 };
 
 static struct shared *shared;
-static int agent_count, stamped, impatient;
+static int agent_count, stamped, impatient, notify;
 static int connections, uids, heir_every;
 static int connection[CONNECTIONS_MAX];
 static struct sockaddr_un observer = {.sun_family = AF_UNIX};
@@ -130,6 +132,8 @@ static int send_by_stream(const uint8_t *frame, uint64_t nonce) {
 
 static int send_beat(int fd, const uint8_t *frame, uint64_t nonce) {
   if (connections > 0) return send_by_stream(frame, nonce);
+  static const char text[] = "WATCHDOG=1";
+  if (notify) return sendto(fd, text, sizeof text - 1, 0, (void *)&observer, sizeof observer) > 0;
   return sendto(fd, frame, 32, 0, (void *)&observer, sizeof observer) == 32;
 }
 
@@ -356,6 +360,7 @@ int main(int argc, char **argv) {
     long long n;
     if (sscanf(line, "agents %d %d %lld %d %d", &a, &b, &n, &status, &stamped) == 5) agents(a, b, n, status);
     else if (strcmp(line, "impatient\n") == 0) impatient = 1, printf("impatient\n");
+    else if (strcmp(line, "notify\n") == 0) notify = 1, printf("notify\n");
     else if (sscanf(line, "streams %d %d %d", &connections, &uids, &heir_every) == 3 && connections <= CONNECTIONS_MAX)
       prctl(PR_SET_CHILD_SUBREAPER, 1), printf("streams\n");
     else if (sscanf(line, "reuse %d %d", &a, &b) == 2) printf("agents %d\n", fork_with_pid(a, b));

@@ -83,6 +83,11 @@ export class Crew implements AsyncDisposable {
     await this.#ask("impatient");
   }
 
+  /** Agents of later calls say WATCHDOG=1, as by sd_notify(3), instead of sending frames. */
+  async notify(): Promise<void> {
+    await this.#ask("notify");
+  }
+
   /** Agents of later calls write to a stream socket, by so many connections each in turn. */
   async streams({ connections, uids = 0, heirEvery = 0 }: Streams): Promise<void> {
     await this.#ask(`streams ${connections} ${uids} ${heirEvery}`);

@@ -87,11 +87,23 @@ export const restartRows: readonly FaultRow[] = [
     isQuick: true,
     whyNot: NO_NAMESPACE ?? NO_KEEPER,
     run: async () => {
-      await using kept = await Kept.begin({ streams: true });
+      await using kept = await Kept.begin({ door: "unix-stream" });
       const awayMs = await restart(kept.scene, { when: "during the restart" });
       const outcome = await kept.scene.judge(1);
       const { lostRows } = refusable(outcome, awayMs).bounds!;
       return { ...outcome, bounds: { lostRows: lostRows!, failedBeats: ONCE_CUT } };
+    },
+  },
+  {
+    // Messages of sd_notify(3) have no number: those that were taken are counted.
+    name: "restart-notify",
+    load: `${AGENTS} by sd_notify x 10 Hz`,
+    isQuick: true,
+    whyNot: NO_NAMESPACE ?? NO_KEEPER,
+    run: async () => {
+      await using kept = await Kept.begin({ door: "notify" });
+      const awayMs = await restart(kept.scene, { when: "during the restart" });
+      return refusable(await kept.scene.judge(1), awayMs);
     },
   },
   {
