@@ -10,19 +10,22 @@ apt-get -q -y -o Dpkg::Use-Pty=0 install /srv/repo/apt1/pool/main/v/varta-watch/
 figure "systemd" "$(systemctl --version | sed -n '1s/systemd //p')"
 
 sed -i 's/^threshold = .*/threshold = "3s"/' $file
-cat >>$file <<'T'
+# Kind, n: the nth such block of the page about systemd, as the package has it.
+page=/usr/share/doc/varta-watch/supervise/systemd.md
+block() { awk -v kind="^\`\`\`$1" -v want="$2" '$0 ~ kind { n++; on = n == want; next } /^```/ { on = 0 } on' $page; }
 
-[[listener]]
-kind = "notify"
-name = "notify"
-path = "/run/varta/notify.sock"
-mode = "0660"
+{
+  cat <<'T'
 
 [[agent]]
 match = { unit = "asks.service" }
 threshold_min = "1s"
 threshold_max = "60s"
+
 T
+  block toml 1
+  block toml 2
+} >>$file
 
 # Name, lines of [Service]: a service that beats by the notify listener.
 service() {
@@ -43,10 +46,6 @@ beats_of() { varta-watch status "$1" --members --json | tr ',{' '\n\n' | sed -n 
 alarms() { journal | grep -E 'level=(warn|error)' | unpaused | grep -v 'receive queue is short'; }
 rejected() { metrics | sed -nE "s/^varta_datagrams_rejected_total\{listener=\"notify\",reason=\"$1\"\} (.*)/\1/p"; }
 
-# The nth unit file of the page about systemd, as the package has it.
-page=/usr/share/doc/varta-watch/supervise/systemd.md
-block() { awk -v want="$1" '/^```ini/ { n++; on = n == want; next } /^```/ { on = 0 } on' $page; }
-
 cat >/usr/local/bin/loop <<'S'
 #!/bin/sh
 # What each line of the loop runs is in the arguments.
@@ -59,7 +58,7 @@ service by-user "ExecStart=/usr/local/bin/loop 'systemd-notify --pid=\$\$\$\$ WA
 service unblocked "ExecStart=/usr/local/bin/loop 'systemd-notify --no-block --pid=\$\$\$\$ WATCHDOG=1 STATUS=busy'"
 service helper "ExecStart=/usr/local/bin/loop 'systemd-notify WATCHDOG=1'"
 service asks "ExecStart=/usr/local/bin/loop 'systemd-notify --pid=\$\$\$\$ WATCHDOG=1 WATCHDOG_USEC=20000000'"
-block 3 >/etc/systemd/system/by-page.service
+block ini 3 >/etc/systemd/system/by-page.service
 
 echo "-- shell scripts by systemd-notify"
 check "check takes the configuration" 'varta-watch check'
@@ -119,7 +118,7 @@ ExecStart=/usr/bin/varta-watch exec -- $line
 WatchdogSec=0
 SupplementaryGroups=varta
 U
-  if [ $vendor = freeradius ]; then block 2 >/etc/systemd/system/$unit.d/varta.conf; fi
+  if [ $vendor = freeradius ]; then block ini 2 >/etc/systemd/system/$unit.d/varta.conf; fi
   mark
   systemctl daemon-reload
   systemctl restart "$unit"
@@ -143,6 +142,11 @@ for language in c python go; do
   [ -e "${program##* }" ] || continue
   echo "-- sd_notify from $language"
   service "by-$language" "ExecStart=$program"
+  # The service of the page, with its own program.
+  if [ $language = python ]; then
+    mkdir -p /srv/app && cp /srv/test/notify.py /srv/app/app.py
+    block ini 1 >"/etc/systemd/system/by-$language.service"
+  fi
   mark
   systemctl daemon-reload
   systemctl start "by-$language"

@@ -2,7 +2,7 @@
 // the program, and started as their units say; then they beat. A page whose tool is not here is
 // left out.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { packClient, writeClientPackage } from "../../../scripts/package/client.ts";
 import { goEnvironment } from "../../clients/compiled_languages.ts";
@@ -31,6 +31,12 @@ const TOOLS: Readonly<Record<string, string>> = {
   ruby: "ruby",
   perl: "perl",
 };
+/** As those of Debian begin. */
+const VENDORS_UNIT = `[Service]
+Type=notify
+WatchdogSec=60
+ExecStart=/usr/sbin/vendor -f
+`;
 const tarball = new TemporaryDirectory();
 afterAll(() => tarball[Symbol.dispose]());
 
@@ -73,13 +79,8 @@ for (const [page, tool] of Object.entries(TOOLS)) {
     test("has a rule that is taken, and a unit that systemd understands", async () => {
       using directory = new TemporaryDirectory();
       await check(directory, blockOf(text, "toml"));
-      if (Bun.which("systemd-analyze") === null) return;
-      const unit = directory.at(`${/name = "([a-z]+)"\nmatch/.exec(text)![1]}.service`);
-      // What it starts is not installed here.
-      writeFileSync(unit, blockOf(text, "ini").replace(/^ExecStart=.*$/m, "ExecStart=/bin/true"));
-      const verify = Bun.spawnSync(["systemd-analyze", "verify", "--man=no", unit]);
-      const said = verify.stderr.toString().split("\n");
-      expect(said.filter((line) => line.includes(basename(unit)))).toEqual([]);
+      const unit = `${/name = "([a-z]+)"\nmatch/.exec(text)![1]}.service`;
+      verifyUnit(directory, unit, blockOf(text, "ini"));
     });
   });
 }
@@ -111,6 +112,27 @@ describe("docs/supervise/containers.md", () => {
       });
       expect((await daemon.state()).listeners[0]!.rejected).toBe(0);
     }
+  });
+});
+
+describe("docs/supervise/systemd.md", () => {
+  const text = readFileSync(join(PAGES, "systemd.md"), "utf8");
+
+  test("has a listener and a rule that are taken", async () => {
+    using directory = new TemporaryDirectory();
+    const blocks = blocksOf(text, "toml");
+    expect(blocks.map((block) => block.split("\n")[0])).toEqual(["[[listener]]", "[[agent]]"]);
+    await check(directory, blocks.join("\n"));
+  });
+
+  // They are started by packaging/test/notify.sh, under systemd.
+  test("has units, and a drop-in for the unit of a vendor, that systemd understands", () => {
+    using directory = new TemporaryDirectory();
+    const [own, dropIn, script, ...more] = blocksOf(text, "ini");
+    expect(more).toEqual([]);
+    verifyUnit(directory, "own.service", own!);
+    verifyUnit(directory, "script.service", script!);
+    verifyUnit(directory, "vendor.service", VENDORS_UNIT, dropIn);
   });
 });
 
@@ -168,6 +190,20 @@ function blockOf(text: string, kind: string): string {
 function blocksOf(text: string, kind: string): string[] {
   const blocks = text.matchAll(new RegExp(`^\`\`\`${kind}\\n(.*?)^\`\`\``, "gms"));
   return [...blocks].map(([, block]) => block!);
+}
+
+/** systemd says nothing about it; what it starts need not be installed here. */
+function verifyUnit(directory: TemporaryDirectory, name: string, unit: string, dropIn = ""): void {
+  if (Bun.which("systemd-analyze") === null) return;
+  const here = (text: string) =>
+    text.replace(/^ExecStart=\/(?!bin\/sh)\S+/gm, "ExecStart=/bin/true");
+  const path = directory.at(name);
+  writeFileSync(path, here(unit));
+  mkdirSync(`${path}.d`);
+  writeFileSync(`${path}.d/varta.conf`, here(dropIn));
+  const verify = Bun.spawnSync(["systemd-analyze", "verify", "--man=no", path]);
+  const said = verify.stderr.toString().split("\n");
+  expect(said.filter((line) => line.includes(name))).toEqual([]);
 }
 
 /** "varta-watch check" takes it without a word of warning about it. */
