@@ -2,24 +2,13 @@
 // 14 section 5, spec 15 section 8.2).
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { IS_LINUX } from "../../../ffi/constants.ts";
-import { encodeControl } from "../../../src/wire/control_datagram.ts";
-import { encode } from "../../../src/wire/encode.ts";
 import { sampleAt } from "../../metrics/page.ts";
 import { DaemonProcess, endLeftovers } from "../../support/daemon_process.ts";
+import { GreetingProgram, HAS_PYTHON } from "../../support/greeting_program.ts";
 import { TEST_MS_MAX } from "../../support/test_ms_max.ts";
-import { until } from "../../support/until.ts";
 
 setDefaultTimeout(TEST_MS_MAX);
 afterAll(endLeftovers);
-
-/** Sends each line of its input as a datagram, in hex; "exit 3" and the like end it. */
-const PROGRAM = `import os, socket, sys
-out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-for line in sys.stdin:
-    if line.startswith("exit"):
-        os._exit(int(line[5:]))
-    out.sendto(bytes.fromhex(line), sys.argv[1])
-`;
 
 const RULES = `[observer]
 threshold = "400ms"
@@ -33,17 +22,15 @@ match = { user = "no-such-user" }
 name = "db"
 `;
 
-const HAS_PYTHON = Bun.which("python3") !== null;
-
 describe.concurrent.skipIf(!IS_LINUX || !HAS_PYTHON)("a program that says hello", () => {
   test("has the name that it may have, owes no beats, and its end is told", async () => {
     await using daemon = await DaemonProcess.start({ config: RULES });
-    await using job = new Program(daemon.socket);
+    await using job = new GreetingProgram(daemon.socket);
     await job.hello("front-7");
     await daemon.untilSays("member came");
     expect(daemon.saying("member came", job.pid)[0]!.fields.get("agent")).toBe("front-7");
     // Another one is judged meanwhile, so its threshold is over.
-    await using other = new Program(daemon.socket);
+    await using other = new GreetingProgram(daemon.socket);
     await other.beat();
     await daemon.untilStalls(other.pid);
     expect(daemon.stallsOf(job.pid)).toEqual([]);
@@ -57,8 +44,8 @@ describe.concurrent.skipIf(!IS_LINUX || !HAS_PYTHON)("a program that says hello"
 
   test("is judged from its first beat on, by the threshold that it asked for", async () => {
     await using daemon = await DaemonProcess.start({ config: RULES });
-    await using quick = new Program(daemon.socket);
-    await using slow = new Program(daemon.socket);
+    await using quick = new GreetingProgram(daemon.socket);
+    await using slow = new GreetingProgram(daemon.socket);
     await slow.hello("", 600_000);
     await slow.beat();
     await quick.hello("");
@@ -70,7 +57,7 @@ describe.concurrent.skipIf(!IS_LINUX || !HAS_PYTHON)("a program that says hello"
 
   test("keeps its own name where it may not have the other, with one line and a count", async () => {
     await using daemon = await DaemonProcess.start({ config: RULES });
-    await using job = new Program(daemon.socket);
+    await using job = new GreetingProgram(daemon.socket);
     await job.hello("db");
     await daemon.untilSays("name refused");
     expect(Object.fromEntries(daemon.saying("name refused")[0]!.fields)).toMatchObject({
@@ -88,8 +75,8 @@ describe.concurrent.skipIf(!IS_LINUX || !HAS_PYTHON)("a program that says hello"
 describe.concurrent.skipIf(!IS_LINUX || !HAS_PYTHON)("a program that says bye", () => {
   test("may take its time, and ends cleanly whatever its status", async () => {
     await using daemon = await DaemonProcess.start({ config: RULES });
-    await using leaving = new Program(daemon.socket);
-    await using silent = new Program(daemon.socket);
+    await using leaving = new GreetingProgram(daemon.socket);
+    await using silent = new GreetingProgram(daemon.socket);
     await leaving.beat();
     await leaving.bye();
     await silent.beat();
@@ -106,7 +93,7 @@ describe.concurrent.skipIf(!IS_LINUX || !HAS_PYTHON)("a program that says bye", 
 
   test("takes it back with a beat", async () => {
     await using daemon = await DaemonProcess.start({ config: RULES });
-    await using staying = new Program(daemon.socket);
+    await using staying = new GreetingProgram(daemon.socket);
     await staying.beat();
     await staying.bye();
     await staying.beat();
@@ -115,7 +102,7 @@ describe.concurrent.skipIf(!IS_LINUX || !HAS_PYTHON)("a program that says bye", 
 
   test("says nothing to a daemon that is started by options alone: it is of a wrong size", async () => {
     await using daemon = await DaemonProcess.start({ args: ["--threshold-ms", "400"] });
-    await using program = new Program(daemon.socket);
+    await using program = new GreetingProgram(daemon.socket);
     await program.hello("front-1");
     await program.bye();
     await program.beat();
@@ -126,54 +113,3 @@ describe.concurrent.skipIf(!IS_LINUX || !HAS_PYTHON)("a program that says bye", 
     expect(daemon.saying("beats refused")[0]!.fields.get("reason")).toBe("wrong_size");
   });
 });
-
-class Program implements AsyncDisposable {
-  readonly #child;
-  #nonce = 0n;
-
-  constructor(socket: string) {
-    const options = { stdin: "pipe", stdout: "ignore", stderr: "inherit" } as const;
-    this.#child = Bun.spawn(["python3", "-u", "-c", PROGRAM, socket], options);
-  }
-
-  get pid(): number {
-    return this.#child.pid;
-  }
-
-  hello(name: string, intervalMs = 0): Promise<void> {
-    return this.#send(encodeControl({ kind: "hello", ...this.#next(), intervalMs, name }));
-  }
-
-  bye(): Promise<void> {
-    return this.#send(encodeControl({ kind: "bye", ...this.#next() }));
-  }
-
-  beat(): Promise<void> {
-    const timestamp = BigInt(Math.round(performance.now() * 1e6));
-    return this.#send(encode({ status: "ok", payload: 0, timestamp, ...this.#next() }));
-  }
-
-  async exit(status: number): Promise<void> {
-    await this.#write(`exit ${status}\n`);
-    await until("its end", () => this.#child.exitCode !== null);
-  }
-
-  #next(): { readonly pid: number; readonly nonce: bigint } {
-    this.#nonce += 1n;
-    return { pid: this.pid, nonce: this.#nonce };
-  }
-
-  #send(bytes: Uint8Array): Promise<void> {
-    return this.#write(`${bytes.toHex()}\n`);
-  }
-
-  async #write(line: string): Promise<void> {
-    this.#child.stdin.write(line);
-    await this.#child.stdin.flush();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#child.exited;
-  }
-}
