@@ -31,6 +31,9 @@ export function ruleView(
     count,
     failed: failedRules(explained, places),
     ...policyFields(inForce === undefined ? policy : { ...policy, ...inForce }),
+    ...(inForce === undefined || inForce.thresholdNs === policy.thresholdNs
+      ? {}
+      : { rule_threshold_ms: policy.thresholdNs / NS_PER_MS }),
     plan_by_rule: rule?.agent.recovery !== undefined,
     listener_place: placeOfListener(config, facts.listener, places),
     named_by: explained.isNamedByRule ? "" : (ownFact(facts) ?? ""),

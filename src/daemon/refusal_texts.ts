@@ -206,18 +206,23 @@ export function isFromContainer(
   return refusal === "cross_namespace" || (refusal === "pid" && innermostPid === framePid);
 }
 
-function otherPid({ framePid, peerPid, innermostPid, containers }: RefusedExample): string {
+function otherPid(example: RefusedExample): string {
+  const { framePid, peerPid, innermostPid, containers, hasEnded } = example;
   const both = `frame pid ${framePid} is kernel pid ${peerPid}`;
   if (containers && innermostPid === framePid)
     return `${both}, one of more new senders than are looked up in a second`;
   if (innermostPid === framePid) return `${both}, the agent runs in another pid namespace`;
+  if (Number.isNaN(innermostPid) && hasEnded)
+    return `${both}, which has ended: a child that beat for its parent, or one of a container`;
   if (Number.isNaN(innermostPid))
     return `${both}, the agent runs in another pid namespace or is not the one it claims to be`;
   return `${both}, a process beats for another one`;
 }
 
-function otherPidHint({ framePid, innermostPid, containers }: RefusedExample): string {
+function otherPidHint({ framePid, innermostPid, containers, hasEnded }: RefusedExample): string {
   if (containers && innermostPid === framePid) return "its next beat is looked up again";
+  if (Number.isNaN(innermostPid) && hasEnded)
+    return `after a fork the child needs a client of its own; of one in a container: ${CONTAINER}`;
   if (innermostPid === framePid || Number.isNaN(innermostPid)) return CONTAINER;
   return "a process beats for itself alone: after a fork the child needs a client of its own";
 }

@@ -257,6 +257,8 @@ export interface ExplainedRuleView {
   /** Why earlier rules, or the nearest, do not match. */
   readonly failed: readonly FailedRule[];
   readonly threshold_ms: number;
+  /** Of the rule, where the member has another one: it has asked for it, or the file is newer. */
+  readonly rule_threshold_ms?: number;
   readonly late_ms: number | null;
   readonly grace_ms: number;
   readonly expect: number | null;

@@ -214,6 +214,16 @@ describe("a namespace conflict", () => {
   });
 });
 
+test("a pid of another, whose process has ended, is not said to be of another namespace alone", () => {
+  const harness = new ReportsHarness();
+  harness.gone.add(78);
+  const line = harness.refuse(REJECT_PID, 1, 77, 78).turn()[0]!;
+  expect(line).toContain(
+    'cause="frame pid 77 is kernel pid 78, which has ended: a child that beat for its parent,',
+  );
+  expect(line).toContain('hint="after a fork the child needs a client of its own;');
+});
+
 test("hellos that are too many are not said to be beats, and limits.per_pid_rate is no remedy", () => {
   const line = new ReportsHarness().refuse(REJECT_RATE_PER_PID, 1, 77, 77, 0, 1).turn()[0]!;
   expect(line).toContain('cause="pid 77 says hello or bye more than four times a second"');

@@ -103,8 +103,11 @@ function nearText({ right, field, found, wanted }: FailedRule): string {
   return `${held}its ${field} is ${found} and not ${wanted.join(" or ")}`;
 }
 
-function policyText({ threshold_ms, late_ms, grace_ms, expect, on_exit }: ExplainedRuleView) {
-  const parts = [`threshold ${setDuration(threshold_ms)}`];
+function policyText(rule: ExplainedRuleView) {
+  const { threshold_ms, rule_threshold_ms, late_ms, grace_ms, expect, on_exit } = rule;
+  const own =
+    rule_threshold_ms === undefined ? "" : ` (the rule: ${setDuration(rule_threshold_ms)})`;
+  const parts = [`threshold ${setDuration(threshold_ms)}${own}`];
   if (late_ms !== null) parts.push(`late ${setDuration(late_ms)}`);
   if (grace_ms > 0) parts.push(`grace ${setDuration(grace_ms)}`);
   if (expect !== null) parts.push(`expect ${expect}`);

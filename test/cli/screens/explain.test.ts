@@ -94,6 +94,12 @@ describe("of one that is not stalled", () => {
   });
 });
 
+test("a threshold that is not that of its rule is told with that of the rule", () => {
+  const rule = { ...views.HUNG.rule, threshold_ms: 20_000, rule_threshold_ms: 5_000 };
+  const printed = explainScreen({ ...views.HUNG, rule }, terminal(120));
+  expect(printed).toContain("threshold 20s (the rule: 5s), late 3s");
+});
+
 test("who has asked to be judged at once is not said to have been silent", () => {
   const said = { text: "", reloading: false, errno: 0, triggered: true };
   const triggered: ExplainView = { ...views.HUNG, member: { ...views.HUNG.member!, said } };
