@@ -8,6 +8,7 @@ import { U32_MAX, u64FromPair } from "../base/u64.ts";
 import type { DatagramAccounting } from "../events/accounting.ts";
 import type { Listener } from "../listener/listener.ts";
 import { ReceivedBatch, VERDICT_CONTROL, VERDICT_PASS } from "../listener/received_batch.ts";
+import type { SlotTable } from "../tracker/slot_table.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import { CONTROL_BYTES, encodeControl } from "../wire/control_datagram.ts";
 import { encodeFrame } from "../wire/encode.ts";
@@ -65,8 +66,10 @@ export class AskedBeats {
     const before = rejected.slice(from, from + REJECT_REASON_COUNT);
     this.#intake.prepare(listenerNumber, this.#listener, 1, nowNs);
     this.#intake.take(this.#listener, 0);
-    if (accepted[listenerNumber]! > acceptedBefore) beat.done(ACCEPTED);
-    else beat.done(before.findIndex((count, reason) => rejected[from + reason]! > count));
+    if (accepted[listenerNumber]! > acceptedBefore) {
+      if (beat.status !== ASKED_BYE) endTrigger(this.#tracker.table, beat.pid);
+      beat.done(ACCEPTED);
+    } else beat.done(before.findIndex((count, reason) => rejected[from + reason]! > count));
   }
 
   #write({ pid, uid, gid, status, askedGeneration }: AskedBeat): void {
@@ -100,6 +103,12 @@ export class AskedBeats {
     batch.sentAfterGeneration = askedGeneration;
     batch.receivedGeneration = askedGeneration;
   }
+}
+
+/** WATCHDOG=trigger of a member is over with its next beat, wherever that comes in. */
+function endTrigger(table: SlotTable, pid: number): void {
+  const words = table.said[table.slotOf(pid)];
+  if (words !== undefined) words.hasTriggered = false;
 }
 
 /** One row, which is written here and never received. */

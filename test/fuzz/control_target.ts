@@ -9,6 +9,9 @@ import { shutdownWrite, StreamBuffer } from "../../ffi/stream.ts";
 import { wholePiece } from "../../src/base/pieces.ts";
 import { ControlServer } from "../../src/control/control_server.ts";
 import { answerLine, type Request } from "../../src/control/request.ts";
+import { BEAT } from "../../src/control/requests/beat.ts";
+import { BYE } from "../../src/control/requests/bye.ts";
+import { DOORS } from "../../src/control/requests/doors.ts";
 import { FORGET } from "../../src/control/requests/forget.ts";
 import { GATES } from "../../src/control/requests/gates.ts";
 import { LOG_LEVEL } from "../../src/control/requests/log_level.ts";
@@ -16,14 +19,26 @@ import { MUTE } from "../../src/control/requests/mute.ts";
 import { MUTES } from "../../src/control/requests/mutes.ts";
 import { RECOVER } from "../../src/control/requests/recover.ts";
 import { UNMUTE } from "../../src/control/requests/unmute.ts";
+import { AskedBeatsDoor } from "../../src/daemon/asked_beats.ts";
+import { LiveConfig } from "../../src/daemon/live_config.ts";
+import { ObserverClock } from "../../src/observer/clock.ts";
+import { LibraryObserver } from "../../src/observer/library.ts";
+import { UnixListener } from "../../src/listener/unix.ts";
+import { ProcReader } from "../../src/processes/proc_reader.ts";
 import { EventLog } from "../../src/view/event_log.ts";
 import { EventStreams } from "../../src/view/event_streams.ts";
+import { FixtureHost } from "../config/fixture_host.ts";
 import { ActsHarness } from "../daemon/acts_harness.ts";
 import type { Random } from "../simulation/random.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { damage } from "./bytes.ts";
 import { count, type FuzzTarget, same } from "./fuzz.ts";
 import { sourcesWith } from "../control/sources.ts";
+
+using HOST = new FixtureHost();
+const LOADED = await HOST.load("");
+if (!LOADED.ok) throw new Error(LOADED.text);
+const CONFIG = LOADED.config;
 
 const CONNECTIONS_PER_ROUND = 8;
 const LINES_MAX = 12;
@@ -59,6 +74,24 @@ const ACT_LINES = [
   ...['{"v":1,"do":"log_level","level":"debug","for":"0.5s"}', '{"v":1,"do":"log_level"}'],
   '{"v":1,"do":"log_level","level":"loud","for":"1.5ms"}',
 ];
+/**
+ * Of each request of those who beat, the same. No process has one of these pids, so that each
+ * answer comes at once: what became of a beat is the business of its own tests.
+ */
+const BEAT_LINES = [
+  ...['{"v":1,"do":"beat","pid":4294967295}', '{"v":1,"do":"beat","pid":4294967294,"status":"ok"}'],
+  ...['{"v":1,"do":"beat","pid":4294967295,"status":"stall"}', '{"v":1,"do":"beat"}'],
+  ...['{"v":1,"do":"beat","pid":4294967296}', '{"v":1,"do":"beat","pid":"4294967295"}'],
+  ...['{"v":1,"do":"bye","pid":4294967295}', '{"v":1,"do":"bye"}', '{"v":1,"do":"bye","pid":1}'],
+  ...[
+    '{"v":1,"do":"doors"}',
+    '{"v":1,"do":"doors","name":"worker"}',
+    '{"v":1,"do":"doors","name":7}',
+  ],
+  '{"v":1,"do":"bye","pid":4294967295,"status":"ok"}',
+];
+const BEATS: readonly Request[] = [DOORS, BEAT, BYE];
+
 const ACTS: readonly Request[] = [MUTE, UNMUTE, MUTES, GATES, RECOVER, FORGET, LOG_LEVEL];
 
 export class ControlTarget implements FuzzTarget {
@@ -68,6 +101,20 @@ export class ControlTarget implements FuzzTarget {
   readonly #buffer = new StreamBuffer(65_536);
   /** What is muted stays so for all rounds. Nothing has a plan: no recovery begins. */
   readonly #acts = new ActsHarness();
+  readonly #listener = new UnixListener({
+    name: "unix",
+    path: this.#directory.at("varta.sock"),
+    mode: 0o600,
+    gid: undefined,
+    rcvbufBytes: 0,
+    allowList: undefined,
+  });
+  readonly #beats = new AskedBeatsDoor({
+    observer: doorsAt(this.#listener),
+    processes: new ProcReader(),
+    live: new LiveConfig(CONFIG, () => Promise.resolve({ rules: [], listeners: [] })),
+    nowGeneration: () => Number.NaN,
+  });
   #nowNs = 1;
 
   constructor() {
@@ -78,9 +125,10 @@ export class ControlTarget implements FuzzTarget {
       gid: undefined,
       operators: { uids: [], gids: [] },
       daemonUid: effectiveUid(),
-      requests: [GET, ...ACTS],
+      requests: [GET, ...BEATS, ...ACTS],
       sources: sourcesWith({
         acts: this.#acts.acts,
+        beats: this.#beats,
         events: new EventStreams(new EventLog(), "boot"),
       }),
       nowNs: () => this.#nowNs,
@@ -95,12 +143,13 @@ export class ControlTarget implements FuzzTarget {
 
   [Symbol.dispose](): void {
     this.#server.beginClose();
+    this.#listener.close();
     this.#directory[Symbol.dispose]();
   }
 
   #one(random: Random): void {
     const lines = Array.from({ length: random.below(LINES_MAX) }, () =>
-      random.pick(random.chance(0.05) ? NO_LINES : random.pick([LINES, ACT_LINES])),
+      random.pick(random.chance(0.05) ? NO_LINES : random.pick([LINES, ACT_LINES, BEAT_LINES])),
     );
     const bytes = Uint8Array.from(Buffer.from(lines.join("\n"), "latin1"));
     if (random.chance(0.2)) damage(random, bytes);
@@ -138,6 +187,18 @@ export class ControlTarget implements FuzzTarget {
       this.#server.serveSlice(SLICE_NS);
     }
   }
+}
+
+/** An observer that has one listener, at which this process may beat. */
+function doorsAt(listener: UnixListener): LibraryObserver {
+  const observer = new LibraryObserver({
+    thresholdNs: 1_000_000_000,
+    clock: new ObserverClock({ readNs: () => 1, asleepNs: () => 0 }),
+    processes: new ProcReader(),
+    observerInode: Number.NaN,
+  });
+  observer.addListener(listener);
+  return observer;
 }
 
 /** The error of each answer, or "ok". */
@@ -187,7 +248,7 @@ function referenceOutcome(line: Buffer): string {
   return "ok";
 }
 
-const ACT_REFUSALS: readonly string[] = ["refused", "no_such_agent"];
+const ACT_REFUSALS: readonly string[] = ["refused", "no_such_agent", "not_permitted"];
 const HOUR_MS = 3_600_000;
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: HOUR_MS };
 
@@ -199,6 +260,10 @@ const text =
   (value) =>
     typeof value === "string" && value.length >= 1 && value.length <= max;
 const level: Form = (value) => ["error", "warn", "info", "debug"].includes(value as string);
+
+const pidForm: Form = (value) =>
+  typeof value === "number" && Number.isInteger(value) && value >= 2 && value < 2 ** 32;
+const statusForm: Form = (value) => ["ok", "degraded", "critical"].includes(value as string);
 
 /** Whole milliseconds from 1 to those of `hours`. */
 const during =
@@ -232,6 +297,9 @@ const ACT_FORMS: ReadonlyMap<string, ActForm> = new Map([
   ["gates", { fields: { target: TARGET_FORM, force: flag }, musts: ["target"] }],
   ["recover", { fields: { target: TARGET_FORM, force: flag, no_wait: flag }, musts: ["target"] }],
   ["forget", { fields: { target: TARGET_FORM }, musts: ["target"] }],
+  ["doors", { fields: { name: text(256) }, musts: [] }],
+  ["beat", { fields: { pid: pidForm, status: statusForm }, musts: ["pid"] }],
+  ["bye", { fields: { pid: pidForm }, musts: ["pid"] }],
   ["log_level", { fields: { level, for: during(24) }, musts: ["level", "for"] }],
 ]);
 

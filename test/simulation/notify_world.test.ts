@@ -1,12 +1,15 @@
 // Messages of sd_notify under luck (spec 20): hostile, damaged and good ones of a few processes
-// through the whole way of a notify listener, beside a slow model of it. After every turn both have
+// through the whole way of a notify listener, beside a slow model of it. Other processes ask for
+// beats and goodbyes of the same ones (spec 16 section 15). After every turn both have
 // the same members, with the same deadlines and words, the same stalls and the same counts.
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { REJECT_REASONS } from "../../src/base/reject_reason.ts";
 import { Identification } from "../../src/observer/identification.ts";
+import { ACCEPTED, ASKED_BYE } from "../../src/observer/asked_beats.ts";
 import { NOTIFY } from "../../src/observer/notify_texts.ts";
 import { judgedNs } from "../../src/tracker/extensions.ts";
+import { STATUS_OK } from "../../src/wire/frame.ts";
 import { notifyCandidate } from "../fuzz/notify_target.ts";
 import { ObserverHarness } from "../observer/harness.ts";
 import { atLength } from "../support/at_length.ts";
@@ -32,6 +35,13 @@ const GOOD = [
 ];
 const WAITS_S = [0.01, 0.5, 1, 2, 3, 5, 9.99, 10, 30, 60, 91];
 
+interface Asked {
+  readonly pid: number;
+  readonly isBye: boolean;
+  /** Once it was taken: ACCEPTED, or the reject reason. */
+  readonly result: () => number | undefined;
+}
+
 class NotifyWorld {
   readonly coverage = new Map<string, number>();
   readonly #random: Random;
@@ -41,6 +51,8 @@ class NotifyWorld {
     (sender, pid) => PIDS.includes(pid) && sender !== APART && pid !== APART,
   );
   readonly #counts = new Map<string, number>();
+  /** How many of those taken came by the control socket. */
+  #asked = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -84,6 +96,7 @@ class NotifyWorld {
   #turn(messages: number): number {
     const random = this.#random;
     const harness = this.#harness;
+    const asked = random.chance(0.3) ? this.#ask() : [];
     const said = Array.from({ length: messages }, () => {
       const pid = random.pick(PIDS);
       const isGood = random.chance(0.7);
@@ -94,12 +107,44 @@ class NotifyWorld {
     this.#identification.beginTurn();
     harness.pump();
     const nowNs = harness.observer.clock.lastNs;
+    // They are taken before what waits at the sockets.
+    for (const { pid, isBye, result } of asked) this.#tellModel(pid, isBye, result(), nowNs);
     for (const { pid, bytes } of said) this.#count(this.#model.say(pid, bytes, nowNs));
     this.#identification.advance(nowNs);
     const stalled = harness.stalls().toSorted((a, b) => a - b);
     expect(stalled).toEqual(this.#model.endTurn(nowNs));
     if (stalled.length > 0) this.#cover("stall");
     return nowNs;
+  }
+
+  /** Up to three beats and goodbyes by the control socket. */
+  #ask(): readonly Asked[] {
+    const random = this.#random;
+    return Array.from({ length: 1 + random.below(3) }, () => {
+      const pid = random.pick(PIDS);
+      const isBye = random.chance(0.3);
+      let found: number | undefined;
+      this.#harness.observer.ask({
+        ...{ pid, uid: 1_000, gid: 1_000, listenerNumber: 0, askedGeneration: 1_000 },
+        status: isBye ? ASKED_BYE : STATUS_OK,
+        done: (result) => {
+          found = result;
+        },
+      });
+      return { pid, isBye, result: () => found };
+    });
+  }
+
+  #tellModel(pid: number, isBye: boolean, result: number | undefined, nowNs: number): void {
+    const was = result === ACCEPTED ? "accepted" : REJECT_REASONS[result!]!;
+    // A few goodbyes of one pid are taken a second, and beats without a limit here.
+    expect(isBye ? ["accepted", "rate_per_pid"] : ["accepted"]).toContain(was);
+    this.#counts.set(was, (this.#counts.get(was) ?? 0) + 1);
+    if (was !== "accepted") return;
+    this.#cover(isBye ? "goodbye of another" : "beat of another");
+    this.#asked += 1;
+    const same = isBye ? "STOPPING=1" : "WATCHDOG=1";
+    expect(this.#model.say(pid, new TextEncoder().encode(same), nowNs)).toBe("accepted");
   }
 
   #compare(nowNs: number): void {
@@ -145,7 +190,7 @@ class NotifyWorld {
     expect(counts).toEqual(rejected);
     expect(accounting.accepted[0]).toBe(accepted);
     expect(texts.counters.get(NOTIFY.taken.beat) + texts.counters.get(NOTIFY.taken.words)).toBe(
-      accepted,
+      accepted - this.#asked,
     );
     expect(accounting.received[0]).toBe(accepted + accounting.rejectedTotal(0));
   }
@@ -160,7 +205,7 @@ class NotifyWorld {
   }
 }
 
-test("messages of sd_notify do what a slow model of them says", () => {
+test("messages of sd_notify, and beats that others ask for, do what a slow model of them says", () => {
   const total = new Set<string>();
   for (let seed = 1; seed <= atLength(6, 200); seed++) {
     const world = new NotifyWorld(new Random(seed));
@@ -173,6 +218,9 @@ test("messages of sd_notify do what a slow model of them says", () => {
     }
     for (const what of world.coverage.keys()) total.add(what);
   }
-  const all = ["accepted", "asked", "goodbye", "mainpid", "more time", "stall", "text"];
-  expect([...total].toSorted()).toEqual(all);
+  const all = [
+    ...["beat of another", "goodbye of another"],
+    ...["accepted", "asked", "goodbye", "mainpid", "more time", "stall", "text"],
+  ];
+  expect([...total].toSorted()).toEqual(all.toSorted());
 });
