@@ -3,8 +3,10 @@
 import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import { compile } from "../../../scripts/binary/compile.ts";
 import { HOST_NAME, ROOT } from "../../../scripts/binary/target.ts";
+import { plainState } from "../../../src/snapshot/decoder.ts";
 import { findState } from "../../../src/snapshot/found_state.ts";
 import { Xorshift32 } from "../../reference/xorshift.ts";
+import { GreetingProgram } from "../../support/greeting_program.ts";
 import { PROGRAM } from "../../support/program.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import {
@@ -24,6 +26,8 @@ import { type Lost, Scene, type Silenced, THRESHOLD_MS } from "../scene.ts";
 import type { Bounds, Outcome } from "../table.ts";
 
 const FEW_AGENTS = 30;
+/** Members that said hello or goodbye. */
+const GREETED = 10;
 const LOAD = `${AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
 const FEW = `${FEW_AGENTS} x 10 Hz, queue ${LONG_QUEUE}`;
 /** The state is written every two seconds at most. */
@@ -105,6 +109,13 @@ export const restartRows: readonly FaultRow[] = [
       const awayMs = await restart(kept.scene, { when: "during the restart" });
       return refusable(await kept.scene.judge(1), awayMs);
     },
+  },
+  {
+    name: "restart-greeted",
+    load: `${FEW}, ${GREETED} greeted`,
+    isQuick: true,
+    whyNot: NO_NAMESPACE ?? NO_KEEPER,
+    run: restartGreeted,
   },
   {
     name: "restart-alone",
@@ -190,6 +201,36 @@ export const restartRows: readonly FaultRow[] = [
   },
 ];
 
+/**
+ * Beside agents that beat, half of GREETED said hello alone and the others goodbye: none of them is
+ * silent, and who ends after a goodbye while nobody watches has ended on purpose, with any status.
+ */
+async function restartGreeted(): Promise<Outcome> {
+  await using kept = await Kept.begin({ agents: FEW_AGENTS });
+  const { scene } = kept;
+  await using stack = new AsyncDisposableStack();
+  const greeted = Array.from({ length: GREETED }, () =>
+    stack.use(new GreetingProgram(scene.daemon.socket)),
+  );
+  const leaving = greeted.splice(0, GREETED / 2);
+  for (const each of greeted) await each.hello("", INTERVAL_MS);
+  for (const each of leaving) await each.beat();
+  for (const each of leaving) await each.bye();
+  await until("all of them to be known", () => saidIn(scene) === GREETED);
+  let ended = Promise.resolve();
+  const between = (): void => {
+    ended = leaving[0]!.exit(1);
+  };
+  const awayMs = await restart(scene, { when: "during the restart", between });
+  await ended;
+  // No exit status of theirs is news; and they hold descriptors of the daemon as long as they live.
+  scene.beforeCounting(async () => {
+    for (const each of greeted) await each.exit(0);
+    for (const each of leaving.slice(1)) await each.exit(1);
+  });
+  return refusable(await scene.judge(1), awayMs, FEW_AGENTS);
+}
+
 /** What agents may be refused while one daemon after the other takes nothing. */
 class FullQueue {
   refused = 0;
@@ -272,6 +313,16 @@ function membersOf(scene: Scene): number {
   return statesOf(scene).reduce((sum, path) => {
     const found = findState(path, process.geteuid!());
     return sum + (found.kind === "state" ? found.state.member.length : 0);
+  }, 0);
+}
+
+/** Of which the state says that they owe no beats. */
+function saidIn(scene: Scene): number {
+  return statesOf(scene).reduce((sum, path) => {
+    const found = findState(path, process.geteuid!());
+    if (found.kind !== "state") return sum;
+    const { member } = plainState(found.state);
+    return sum + member.filter((one) => one.isUnbeaten || !Number.isNaN(one.goodbyeNs)).length;
   }, 0);
 }
 
