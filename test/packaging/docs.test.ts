@@ -127,12 +127,12 @@ describe.each(["deb", "rpm"] as const)("the %s", (format) => {
   });
 });
 
-test("the RPM package owns every directory that it makes for documentation", () => {
+test("the RPM package owns every directory that it makes for documentation and clients", () => {
   const spec = readFileSync(join(ROOT, "packaging/rpm/varta-watch.spec"), "utf8");
   const owned = [...spec.matchAll(/^%dir \S+ (\S+)$/gm)].map(([, directory]) => directory!);
   const made = mappedFiles("rpm")
     .map(({ destination }) => dirname(destination))
-    .filter((directory) => directory.startsWith("/usr/share/doc/"));
+    .filter((directory) => /^\/usr\/share\/(doc|varta-watch)\//.test(directory));
   expect([...new Set(made)].filter((directory) => !owned.includes(directory))).toEqual([]);
   expect(made.length).toBeGreaterThan(20);
 });
