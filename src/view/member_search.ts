@@ -107,8 +107,11 @@ export class MemberSearch {
     const { table } = this.#options.tracker;
     const slots = source === "" ? this.#slotsOfPid(pid) : this.#slotsFrom(source, pid);
     const [slot] = slots;
-    if (slot === undefined)
+    if (slot === undefined && source === "")
       return { error: "no_such_agent", text: `pid ${text} is no member: it has never beaten` };
+    // Of those of other machines nobody keeps which there were.
+    if (slot === undefined)
+      return { error: "no_such_agent", text: `${text} is no member: it is gone, or never was one` };
     const name = table.agents.nameOf(this.#slots.agent[slot]!);
     return { name, isMember: true, pid, slots };
   }

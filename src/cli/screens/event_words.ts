@@ -35,9 +35,8 @@ function whatWords(event: EventView, place: Place, times: Times): string[] {
     case "exit":
       return [endWords(event, times)];
     case "gone":
-      return [
-        event.by_pid === undefined ? endWords(event, times) : `replaced by pid ${event.by_pid}`,
-      ];
+      if (event.by_pid !== undefined) return [`replaced by pid ${event.by_pid}`];
+      return detail === "goodbye" ? goodbyeWords(event, times) : [endWords(event, times)];
     case "missing":
     case "complete":
       return [`${event.members ?? 0} of ${plural(event.expected ?? 0, "member")}`, detail];
@@ -48,6 +47,13 @@ function whatWords(event: EventView, place: Place, times: Times): string[] {
     default:
       return [detail];
   }
+}
+
+/** Why its end is none to look at. That of one on another machine is not seen. */
+function goodbyeWords(event: EventView, times: Times): string[] {
+  const { exit_status = null, signal = null } = event.end ?? {};
+  const isKnown = exit_status !== null || signal !== null || event.unwatched !== undefined;
+  return ["said goodbye", ...(isKnown ? [endWords(event, times)] : [])];
 }
 
 function endWords({ end, unwatched, detail = "" }: EventView, times: Times): string {

@@ -320,3 +320,20 @@ test("--all folds nothing", () => {
   expect(rows(statusScreen(FORTY, terminal(80), { all: true }))).toBe(33);
   expect(rows(statusScreen(FORTY, terminal(80)))).toBe(13);
 });
+
+test("the end of who said goodbye is told as that, and its status where the kernel told one", () => {
+  const lineOf = (exit_status: number | null) => {
+    const end = { time: NIGHT, exit_status, signal: null };
+    const gone = {
+      time: NIGHT,
+      kind: "gone",
+      agent: "worker",
+      pid: 7,
+      end,
+      detail: "goodbye",
+    } as const;
+    return eventLine(gone, NIGHT, 6, terminal(80));
+  };
+  expect(lineOf(7)).toContain("pid 7, said goodbye, exit status 7");
+  expect(lineOf(null)).toContain("pid 7, said goodbye\n");
+});
