@@ -1,4 +1,5 @@
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.PortUnreachableException;
@@ -7,6 +8,7 @@ import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
@@ -67,8 +69,8 @@ public final class VartaWatch {
    * What became of a beat.
    *
    * @param reason empty of a sent one; "queue_full", "no_observer" or "closed" of a dropped one;
-   *     "bad_status", "bad_path", "bad_address", "bad_name", "reserved_pid", "EACCES", "EMFILE" or
-   *     "error" of a failed one
+   *     "bad_status", "bad_path", "bad_address", "bad_name", "reserved_pid", "EACCES", "EMFILE",
+   *     "EPROTOTYPE" or "error" of a failed one
    * @param text one sentence for a log, without a full stop
    */
   public record Outcome(Kind kind, String reason, String text) {
@@ -215,6 +217,9 @@ public final class VartaWatch {
   private static final String IPV4_PART = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])";
   private static final String IPV4 = "(" + IPV4_PART + "[.]){3}" + IPV4_PART;
 
+  private static final String MAY_BEAT =
+      " (mode and group of the listener in varta.toml say who may beat)";
+
   private static final int PATH_BYTES_MAX = 107;
   private static final int CONTROL_BYTES = 64;
   private static final int NAME_BYTES = 40;
@@ -262,7 +267,8 @@ public final class VartaWatch {
   /** A client of a unix-stream listener. It is returned whether or not an observer is there. */
   public static Client connectStream(String path) {
     var bytes = path.getBytes(StandardCharsets.UTF_8).length;
-    if (bytes == 0 || bytes > PATH_BYTES_MAX) return new Client("unix-stream", path, null, BAD_PATH);
+    if (bytes == 0 || bytes > PATH_BYTES_MAX)
+      return new Client("unix-stream", path, null, BAD_PATH);
     try {
       return new Client("unix-stream", path, UnixDomainSocketAddress.of(path), null);
     } catch (InvalidPathException error) {
@@ -449,8 +455,8 @@ public final class VartaWatch {
     }
 
     /**
-     * What was refused is an earlier beat, and the socket is good. A crash beat has no later one that
-     * could arrive in its place.
+     * What was refused is an earlier beat, and the socket is good. A crash beat has no later one
+     * that could arrive in its place.
      */
     private Outcome refused(boolean isTerminal) {
       return isTerminal ? again() : NO_OBSERVER;
@@ -537,21 +543,27 @@ public final class VartaWatch {
       }
     }
 
-    /** Java has no numbers of errors: of a file that is there, what is left is who may open it. */
+    /** Java has no numbers of errors. */
     private Outcome outcomeOf(IOException error) {
       if (error instanceof QueueFull) return QUEUE_FULL;
       var text = String.valueOf(error.getMessage());
       if (text.contains("temporarily unavailable")) return QUEUE_FULL;
       if (text.contains("Permission denied"))
-        return failed(
-            "EACCES", text + " (mode and group of the listener in varta.toml say who may beat)");
+        return failed("EACCES", text + MAY_BEAT);
       if (text.contains("Too many open files")) return failed("EMFILE", text);
+      if (text.contains("wrong type for socket")) return failed("EPROTOTYPE", text);
       if (error instanceof PortUnreachableException
           || text.contains("refused")
           || text.contains("No such file")
           || text.contains("Broken pipe")
           || text.contains("Connection reset")
-          || error instanceof java.nio.channels.ClosedChannelException) return NO_OBSERVER;
+          || error instanceof ConnectException
+          || error instanceof ClosedChannelException) return NO_OBSERVER;
+      // The texts are in the language of the machine: of another one the file itself says it.
+      if (address instanceof UnixDomainSocketAddress unix) {
+        if (Files.notExists(unix.getPath())) return NO_OBSERVER;
+        if (!Files.isWritable(unix.getPath())) return failed("EACCES", text + MAY_BEAT);
+      }
       return failed("error", text);
     }
 
