@@ -146,6 +146,7 @@ function* concerned(
   members: RestoredMembers,
   noted: readonly NotedRecovery[],
 ): Iterable<RestoredMember> {
+  if (noted.length === 0 && !members.haveStalls) return;
   const isStalled = members.rows.u8("isStalled");
   const keys = members.rows.u32("key");
   const recovered = new Set(noted.map(({ key }) => key));

@@ -51,7 +51,9 @@ export function tellUnseenEnds(
   // By their pids: one that leaves moves another one into its slot.
   const { tracker, clock } = observer;
   const nowNs = clock.lastNs;
-  const { rows, rowOf, diedUnseen } = state.restored.members;
+  const { members } = state.restored;
+  if (!members.haveEnds) return;
+  const { rows, rowOf, diedUnseen } = members;
   const keys = rows.u32("key");
   const hadEnded = rows.u8("hasEnded");
   for (let place = 0; place < rowOf.length; place++) {
@@ -73,7 +75,8 @@ function tellRestored(
   const isStalled = members.rows.u8("isStalled");
   let died = 0;
   let stalled = 0;
-  for (let place = 0; place < rowOf.length; place++) {
+  const isWalked = members.haveStalls || members.haveEnds;
+  for (let place = 0; isWalked && place < rowOf.length; place++) {
     const row = rowOf[place]!;
     if (diedUnseen[row] === 1) died += 1;
     else if (isStalled[row] === 1) stalled += 1;

@@ -138,9 +138,7 @@ function restore(state: ReadState, parts: Parts, config: Config): RestoredState 
   const { members } = restored;
   nameRestored(members, identification, now.observerNs);
   holdRestored(parts, members, now.observerNs);
-  const slots: number[] = [];
-  for (let slot = 0; slot < members.length; slot++)
-    if (members.diedUnseen[members.rowOf[slot]!] === 0) slots.push(slot);
+  const slots = runningSlots(members);
   parts.cutOff?.begin(slots, madeAnew(parts, config), now.observerNs);
   if (restored.guard !== undefined)
     observer.silence.guarded?.restore(
@@ -151,10 +149,18 @@ function restore(state: ReadState, parts: Parts, config: Config): RestoredState 
   return restored;
 }
 
+function runningSlots({ rowOf, diedUnseen }: RestoredMembers): Int32Array {
+  const slots = new Int32Array(rowOf.length);
+  let count = 0;
+  for (let slot = 0; slot < slots.length; slot++)
+    if (diedUnseen[rowOf[slot]!] === 0) slots[count++] = slot;
+  return slots.subarray(0, count);
+}
+
 /** No window of the guard is longer: that of the configuration, or a threshold of a member. */
 function longestWindowNs(
   { observer }: Pick<Parts, "observer">,
-  slots: readonly number[],
+  slots: Int32Array,
   { guard }: Config,
 ): number {
   let longestNs = guard.windowNs ?? 0;
@@ -168,6 +174,7 @@ function holdRestored(
   members: RestoredMembers,
   nowNs: number,
 ): void {
+  if (!members.haveStalls) return;
   const isStalled = members.rows.u8("isStalled");
   for (let slot = 0; slot < members.length; slot++) {
     if (isStalled[members.rowOf[slot]!] === 0) continue;

@@ -69,14 +69,15 @@ export class CutOffMembers implements RestoredGate {
    * The members of `slots` came back at `startNs`, with their thresholds; the sockets of the
    * `listeners`, by number, were made anew.
    */
-  begin(slots: readonly number[], listeners: ReadonlySet<number>, startNs: number): void {
+  begin(slots: Int32Array, listeners: ReadonlySet<number>, startNs: number): void {
     const { tracker } = this.#options;
     this.#startNs = startNs;
     this.#endNs = startNs + HELD_NS_MAX;
     this.#listeners = listeners;
     const keys = new Uint32Array(slots.length);
     let count = 0;
-    for (const slot of slots) {
+    for (let at = 0; at < slots.length; at++) {
+      const slot = slots[at]!;
       if (tracker.slots.isLatched(slot) || tracker.slots.hasEnded(slot)) continue;
       if (this.#mayBeHeld(slot)) keys[count++] = tracker.slots.key[slot]!;
     }

@@ -146,9 +146,15 @@ export class Identification implements JudgeGate, Askings {
     const identified = kinds.map(({ member }) => member);
     identifyAlike(table, alike, identified, nowNs);
     if (this.#options.keepsFacts !== true) return;
-    const facts = kinds.map((kind) => kind.facts);
-    for (const slot of alike.slots)
-      table.facts[slot] = { ...facts[alike.kindOf[slot]!]!, pid: slots.pid[slot]! };
+    const { pid } = slots;
+    for (let at = 0; at < alike.slots.length; at++) {
+      const slot = alike.slots[at]!;
+      const { uid, user, identity, listener, address, announced } =
+        kinds[alike.kindOf[slot]!]!.facts;
+      // A spread takes several times as long.
+      const facts = { pid: pid[slot]!, uid, user, identity, listener, address, announced };
+      table.facts[slot] = facts;
+    }
   }
 
   /**

@@ -130,35 +130,42 @@ export class MemberRows implements Iterable<MemberRecord> {
     for (let row = 0; row < this.length; row++) yield this.record(row);
   }
 
-  /** The same of the rows `rows`, in this order, without an array between. */
-  takeU8(name: ColumnName, rows: Uint32Array, into: Uint8Array): void {
-    const bytes = this.#bytes;
+  /** Where the records of `rows` begin, in this order: found once for all that is taken of them. */
+  startsOf(rows: Uint32Array): Uint32Array {
     const starts = this.#starts;
-    const offset = offsetOf(name, 1);
-    for (let at = 0; at < rows.length; at++) into[at] = bytes[starts[rows[at]!]! + offset]!;
+    const taken = new Uint32Array(rows.length);
+    for (let at = 0; at < rows.length; at++) taken[at] = starts[rows[at]!]!;
+    return taken;
   }
 
-  takeU32(name: ColumnName, rows: Uint32Array, into: Uint32Array): void {
+  /** A number of the records that begin at `starts`, without an array between. */
+  takeU8(name: ColumnName, starts: Uint32Array, into: Uint8Array): void {
+    const bytes = this.#bytes;
+    const offset = offsetOf(name, 1);
+    const { length } = starts;
+    for (let at = 0; at < length; at++) into[at] = bytes[starts[at]! + offset]!;
+  }
+
+  takeU32(name: ColumnName, starts: Uint32Array, into: Uint32Array): void {
     const u32s = this.#u32s;
-    const starts = this.#starts;
     const offset = offsetOf(name, 4) / 4;
-    for (let at = 0; at < rows.length; at++) into[at] = u32s[(starts[rows[at]!]! >>> 2) + offset]!;
+    const { length } = starts;
+    for (let at = 0; at < length; at++) into[at] = u32s[(starts[at]! >>> 2) + offset]!;
   }
 
-  takeF64(name: ColumnName, rows: Uint32Array, into: Float64Array): void {
+  takeF64(name: ColumnName, starts: Uint32Array, into: Float64Array): void {
     const f64s = this.#f64s;
-    const starts = this.#starts;
     const offset = offsetOf(name, 8) / 8;
-    for (let at = 0; at < rows.length; at++) into[at] = f64s[(starts[rows[at]!]! >>> 3) + offset]!;
+    const { length } = starts;
+    for (let at = 0; at < length; at++) into[at] = f64s[(starts[at]! >>> 3) + offset]!;
   }
 
-  /** Adds `flag` to those of the rows that have the flag `name`. */
-  addFlag(name: ColumnName, rows: Uint32Array, into: Uint16Array, flag: number): void {
+  /** Adds `flag` to those of the records that have the flag `name`. */
+  addFlag(name: ColumnName, starts: Uint32Array, into: Uint16Array, flag: number): void {
     const bytes = this.#bytes;
-    const starts = this.#starts;
     const offset = offsetOf(name, 1);
-    for (let at = 0; at < rows.length; at++)
-      if (bytes[starts[rows[at]!]! + offset] === 1) into[at]! |= flag;
+    const { length } = starts;
+    for (let at = 0; at < length; at++) if (bytes[starts[at]! + offset] === 1) into[at]! |= flag;
   }
 
   #reserve(count: number): void {

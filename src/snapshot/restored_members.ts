@@ -63,6 +63,15 @@ export class RestoredMembers implements Iterable<RestoredMember> {
     return this.rowOf.length;
   }
 
+  /** Whether a row says so, found at once: mostly none does, and nobody needs to be walked. */
+  get haveStalls(): boolean {
+    return this.rows.u8("isStalled").includes(1);
+  }
+
+  get haveEnds(): boolean {
+    return this.diedUnseen.includes(1) || this.rows.u8("hasEnded").includes(1);
+  }
+
   /** Only those of `rowOf`. */
   of(rowOf: Uint32Array): RestoredMembers {
     const { rows, firstNs, lastNs, diedUnseen } = this;

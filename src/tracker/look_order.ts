@@ -64,7 +64,14 @@ export class LookOrder {
 
   /** As `looked` of all of `slots`, none of which anybody has looked at. */
   lookedAll(slots: Int32Array, nowNs: number): void {
-    for (const slot of slots) this.looked(slot, nowNs);
+    if (slots.length < this.freshCount) {
+      for (const slot of slots) this.looked(slot, nowNs);
+      return;
+    }
+    // They are all that nobody has looked at: their list goes behind that of the others as it is.
+    this.#appendFresh();
+    const { lookedNs } = this.#slots;
+    for (let at = 0; at < slots.length; at++) lookedNs[slots[at]!] = nowNs;
   }
 
   isFresh(slot: number): boolean {
@@ -81,6 +88,20 @@ export class LookOrder {
     else lookNext[before] = slot;
     if (after === END) list.tail = slot;
     else lookPrev[after] = slot;
+  }
+
+  #appendFresh(): void {
+    const { lookPrev, lookNext } = this.#slots;
+    const fresh = this.#fresh;
+    const looked = this.#looked;
+    if (fresh.head === END) return;
+    lookPrev[fresh.head] = looked.tail;
+    if (looked.tail === END) looked.head = fresh.head;
+    else lookNext[looked.tail] = fresh.head;
+    looked.tail = fresh.tail;
+    fresh.head = END;
+    fresh.tail = END;
+    this.freshCount = 0;
   }
 
   #append(list: List, slot: number): void {

@@ -87,20 +87,22 @@ function append(
 }
 
 function writeColumns({ slots }: SlotTable, { rows, rowOf }: RestoredMembers): void {
-  for (const name of U8_COLUMNS) rows.takeU8(name, rowOf, slots[name]);
-  for (const name of U32_COLUMNS) rows.takeU32(name, rowOf, slots[name]);
-  for (const name of F64_COLUMNS) rows.takeF64(name, rowOf, slots[name]);
+  const starts = rows.startsOf(rowOf);
+  for (const name of U8_COLUMNS) rows.takeU8(name, starts, slots[name]);
+  for (const name of U32_COLUMNS) rows.takeU32(name, starts, slots[name]);
+  for (const name of F64_COLUMNS) rows.takeF64(name, starts, slots[name]);
   slots.agent.fill(AGENT_NEW, 0, rowOf.length);
   slots.debt.fill(0, 0, rowOf.length);
-  rows.takeF64("beats", rowOf, slots.beatsTaken);
-  const { beatsTaken } = slots;
-  for (let slot = 0; slot < rowOf.length; slot++) beatsTaken[slot] ||= 0;
+  rows.takeF64("beats", starts, slots.beatsTaken);
+  const beats = slots.beatsTaken.subarray(0, rowOf.length);
+  if (beats.includes(Number.NaN)) for (let slot = 0; slot < beats.length; slot++) beats[slot] ||= 0;
   slots.flags.fill(0, 0, rowOf.length);
-  for (const [name, flag] of FLAG_COLUMNS) rows.addFlag(name, rowOf, slots.flags, flag);
+  for (const [name, flag] of FLAG_COLUMNS) rows.addFlag(name, starts, slots.flags, flag);
 }
 
 function writeAnnounced({ announced }: SlotTable, { rows, rowOf }: RestoredMembers): void {
   const { texts, textsNumbers } = rows;
+  if (texts.every((text) => text.announced === "")) return;
   for (let slot = 0; slot < rowOf.length; slot++) {
     const text = texts[textsNumbers[rowOf[slot]!]!]!;
     if (text.announced !== "") announced[slot] = text.announced;
@@ -114,6 +116,7 @@ function takeF64(from: Float64Array, rowOf: Uint32Array, into: Float64Array): vo
 function writeAddresses({ slots }: SlotTable, { rows, rowOf }: RestoredMembers): void {
   const hasSource = rows.u8("hasSource");
   const hasAddress = rows.u8("hasAddress");
+  if (!hasSource.includes(1) && !hasAddress.includes(1)) return;
   for (let slot = 0; slot < rowOf.length; slot++) {
     const row = rowOf[slot]!;
     if ((hasSource[row]! | hasAddress[row]!) === 0) continue;

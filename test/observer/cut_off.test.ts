@@ -50,7 +50,7 @@ function restored(count: number, options: { isAnew?: boolean; thresholdNs?: numb
   harness.pass(1);
   const startNs = harness.clock.ns;
   tracker.pauses.startAt(startNs);
-  cutOff.begin([...pids.keys()], new Set(isAnew ? [0] : []), startNs);
+  cutOff.begin(Int32Array.from(pids.keys()), new Set(isAnew ? [0] : []), startNs);
   cutOff.maintain(startNs);
   const pass = (ms: number): number[] => {
     harness.observer.allowIdle(ms * NS_PER_MS);

@@ -185,7 +185,7 @@ export class StateDaemon extends ActsHarness {
         dead.push({ pid, generation });
       }
     }
-    this.cutOff.begin(alive, new Set(isAnew ? [0] : []), nowNs);
+    this.cutOff.begin(Int32Array.from(alive), new Set(isAnew ? [0] : []), nowNs);
     const windowNsMax = alive.length > 0 ? STATE_THRESHOLD_NS : 0;
     if (restored.guard !== undefined)
       observer.silence.guarded!.restore(restored.guard, nowNs, windowNsMax);

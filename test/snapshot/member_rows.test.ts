@@ -23,12 +23,13 @@ describe("MemberRows", () => {
   test("gives the columns of some rows in their order", () => {
     const rows = memberRows(SOME);
     const wanted = Uint32Array.of(7, 3, 999, 0);
+    const starts = rows.startsOf(wanted);
     const [keys, times] = [new Uint32Array(4), new Float64Array(4)];
     const [status, flags] = [new Uint8Array(4), new Uint16Array(4)];
-    rows.takeU32("key", wanted, keys);
-    rows.takeF64("firstNs", wanted, times);
-    rows.takeU8("status", wanted, status);
-    rows.addFlag("isProven", wanted, flags, 8);
+    rows.takeU32("key", starts, keys);
+    rows.takeF64("firstNs", starts, times);
+    rows.takeU8("status", starts, status);
+    rows.addFlag("isProven", starts, flags, 8);
     const those = Array.from(wanted, (row) => SOME[row]!);
     expect(Array.from(keys)).toEqual(those.map(({ key }) => key));
     expect(Array.from(times)).toEqual(those.map(({ firstNs }) => firstNs));
