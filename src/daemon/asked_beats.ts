@@ -70,6 +70,8 @@ export class AskedBeatsDoor implements BeatsDoor {
     const { observer, processes, nowGeneration } = this.#options;
     const found = this.#listenerFor(peer);
     if (found === undefined) return mayNotBeat(peer);
+    // Of it descends what it runs for a recovery.
+    if (pid === process.pid) return ofDaemon(pid);
     const { pid: asker, uid, gid } = peer!;
     // Before the look: who had the pid then had it at this time, too.
     const askedGeneration = nowGeneration();
@@ -149,6 +151,14 @@ function foreign(pid: number, asker: number, fault: DescentFault): Refusal {
     error: "not_permitted",
     text,
     hint: "a process beats for itself and for those it descends from: --for $$",
+  };
+}
+
+function ofDaemon(pid: number): Refusal {
+  return {
+    error: "not_permitted",
+    text: `cannot beat for pid ${pid}: it is the daemon, which does not watch itself`,
+    hint: "varta-watch doctor",
   };
 }
 

@@ -46,6 +46,8 @@ interface NotifyTextsOptions {
   /** Undefined = nobody speaks for another process. */
   readonly places: PlaceReader | undefined;
   readonly observerInode: number;
+  /** Of the daemon; undefined = it sends no beats of its own. */
+  readonly selfBeats: { readonly pid: number } | undefined;
 }
 
 export class NotifyTexts {
@@ -167,10 +169,10 @@ export class NotifyTexts {
   }
 
   #mainPidOf({ peerPid, peerUid }: Datagram, { batch }: Listener, slot: number): number {
-    const { processes, places, observerInode, tracker } = this.#options;
+    const { processes, places, observerInode, tracker, selfBeats } = this.#options;
     const { mainPid } = this.#message;
-    // What no frame may state, neither.
-    if (mainPid < PID_MIN || places === undefined) return 0;
+    // What no frame may state, neither; and the daemon does not watch itself.
+    if (mainPid < PID_MIN || mainPid === selfBeats?.pid || places === undefined) return 0;
     // What it names in another namespace is a number of that.
     const isHere = (pid: number) => processes.namespaceInode(pid, observerInode) === observerInode;
     const startTime = processes.startTime(mainPid);

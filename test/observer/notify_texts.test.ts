@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { NS_PER_MS, NS_PER_S } from "../../src/base/time.ts";
 import { AllowList } from "../../src/listener/allow_list.ts";
 import { NOTIFY } from "../../src/observer/notify_texts.ts";
+import { SelfBeats } from "../../src/observer/self_beats.ts";
 import type { ProcessSeat } from "../../src/processes/process_reader.ts";
 import { silenceNs } from "../../src/view/silence.ts";
 import { beatOf, ScriptedListener, textOf } from "../support/scripted_listener.ts";
@@ -293,6 +294,12 @@ describe("MAINPID= beside a beat", () => {
 
   test.each(["0", "1", "x", "-1", "4194305", ""])("is refused for the pid %p", (pid) => {
     expect(new Door().say(`WATCHDOG=1\nMAINPID=${pid}`, OTHER)).toEqual(["mainpid 1"]);
+  });
+
+  test("is refused for the daemon, which does not watch itself", () => {
+    const random = () => 1;
+    const selfBeats = new SelfBeats({ pid: PID, uid: 0, random, monotonicNs: () => 0 });
+    expect(new Door({ selfBeats }).say(SPEAKS, OTHER)).toEqual(["mainpid 1"]);
   });
 
   test("is refused of a sender in another namespace, and of one that is gone", () => {

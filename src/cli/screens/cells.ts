@@ -20,7 +20,7 @@ export function printable<View>(view: View): View {
   ) as View;
 }
 
-function printableText(text: string): string {
+export function printableText(text: string): string {
   return escapeUnprintable(text).replace(MARK, escapedCode);
 }
 

@@ -1,6 +1,6 @@
 // What a pipe gets: no colour, no sign, no folding, whole numbers in the unit that the heading
 // names, and cells without a space, so that `awk '{ print $2 }'` is right. Columns are only ever
-// added at the end.
+// added at the end; what a member says of itself is a sentence, and stays the last one.
 import type { MutedAgent, MutesView } from "../../view/act_views.ts";
 import type {
   AgentStatusView,
@@ -12,7 +12,7 @@ import { saidText } from "../../view/said_view.ts";
 import type { EventView } from "../../view/event_view.ts";
 import { escapeUnprintable } from "../../base/unprintable.ts";
 import { inOrder, isMuted } from "./agent_table.ts";
-import { left, linesText, plainCell, right, widthOf } from "./cells.ts";
+import { left, linesText, plainCell, printableText, right, widthOf } from "./cells.ts";
 import { eventWords } from "./event_words.ts";
 import { Times, UTC } from "./times.ts";
 
@@ -20,6 +20,8 @@ interface PlainColumn<Row> {
   readonly heading: string;
   readonly isFigure: boolean;
   readonly cell: (row: Row) => string;
+  /** A sentence, with its spaces: the last column only. */
+  readonly isSentence?: boolean;
 }
 
 function word<Row>(heading: string, cell: (row: Row) => string): PlainColumn<Row> {
@@ -67,9 +69,12 @@ const MEMBER_COLUMNS: readonly PlainColumn<MemberStatusView>[] = [
   word("UNIT", ({ unit }) => unit || "-"),
 ];
 /** Only where a process says something. */
-const SAID_COLUMN = word<MemberStatusView>("SAID", ({ said }) =>
-  said === undefined ? "-" : saidText(said),
-);
+const SAID_COLUMN: PlainColumn<MemberStatusView> = {
+  heading: "SAID",
+  isFigure: false,
+  isSentence: true,
+  cell: ({ said }) => (said === undefined ? "-" : saidText(said)),
+};
 
 const MUTE_COLUMNS: readonly PlainColumn<MutedAgent>[] = [
   word("AGENT", ({ agent }) => agent),
@@ -107,9 +112,9 @@ export function jsonLine(view: object): string {
 }
 
 function plainTable<Row>(columns: readonly PlainColumn<Row>[], rows: readonly Row[]): string {
-  const cells = columns.map(({ heading, cell }) => [
+  const cells = columns.map(({ heading, cell, isSentence = false }) => [
     heading,
-    ...rows.map((row) => plainCell(cell(row))),
+    ...rows.map((row) => (isSentence ? printableText(cell(row)) : plainCell(cell(row)))),
   ]);
   const widths = cells.map((texts) => Math.max(...texts.map(widthOf)));
   const lines = [-1, ...rows.keys()].map((row) =>

@@ -258,8 +258,10 @@ test("members in a pipe have what they have said in one more cell, if any has", 
   const [one, ...others] = WORKER_MEMBERS.members;
   const said = { text: "382 requests", reloading: false, errno: 0, triggered: false };
   const lines = plainMembers({ ...WORKER_MEMBERS, members: [{ ...one!, said }, ...others] });
-  for (const line of lines.trimEnd().split("\n"))
-    expect(line.trim().split(/\s+/u)).toHaveLength(10);
+  const rows = lines.trimEnd().split("\n");
+  const cellsOf = (row: string) => row.trim().split(/\s+/u);
+  expect(cellsOf(rows[1]!).slice(9).join(" ")).toBe('"382 requests"');
+  for (const row of [rows[0]!, ...rows.slice(2)]) expect(cellsOf(row)).toHaveLength(10);
 });
 
 test("members in a pipe have a word in every cell, too", () => {

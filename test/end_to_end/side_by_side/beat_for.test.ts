@@ -65,11 +65,13 @@ describe.concurrent("varta-watch beat --for", () => {
       sleep 60 & other=$!
       varta-watch beat --for $other 2>&1; echo $?
       varta-watch beat -q --for $other 2>&1; echo $?
+      varta-watch beat --for ${daemon.pid} 2>&1; echo $?
       kill $other`,
     );
     expect(stdout).toMatch(
-      /^varta-watch: error: cannot beat for pid (\d+): pid \d+ asks, and is no descendant of it\nvarta-watch: hint: .*--for \$\$\n77\n77\n$/,
+      /^varta-watch: error: cannot beat for pid (\d+): pid \d+ asks, and is no descendant of it\nvarta-watch: hint: .*--for \$\$\n77\n77\n/,
     );
+    expect(stdout).toContain("it is the daemon, which does not watch itself\n");
     expect(exitCode).toBe(0);
     expect((await daemon.state()).agents).toBe(0);
   });

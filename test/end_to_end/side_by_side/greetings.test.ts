@@ -65,6 +65,8 @@ describe.concurrent.skipIf(!IS_LINUX || !HAS_PYTHON)("a program that says hello"
       reason: "other_rule",
       count: "1",
     });
+    // In the same turn, but a line of its own.
+    await daemon.untilSays("member came");
     expect(daemon.saying("member came", job.pid)[0]!.fields.get("agent")).toBe("worker");
     const page = await daemon.page();
     expect(sampleAt(page, 'varta_announced_names_refused_total{reason="other_rule"}')).toBe(1);
