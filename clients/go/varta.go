@@ -24,6 +24,8 @@ const (
 	reconnectAfter = 100 * time.Millisecond
 	// A cause is told when it begins, and once a minute at most.
 	tellAgainAfter = time.Minute
+	// By UDP nothing says that the observer was restarted and has forgotten the name.
+	helloAgainAfter = time.Minute
 )
 
 // Client sends the beats of this process to one observer.
@@ -42,7 +44,7 @@ type Client struct {
 	// unconnected is why the last attempt failed.
 	unconnected Outcome
 	closed      bool
-	greeted     bool
+	helloAt     time.Time
 	told        map[string]time.Time
 	counts      Counters
 	buffer      [controlBytes]byte
@@ -235,12 +237,17 @@ func (c *Client) emit(status Status, payload uint32, terminal bool) Outcome {
 	return outcome
 }
 
-// greet sends the hello of a named client once for each connection.
+// greet sends the hello of a named client once for each connection, and by UDP once a minute.
 func (c *Client) greet() {
-	if (c.name == "" && c.intervalMs == 0) || c.greeted || c.line == nil {
+	if c.name == "" && c.intervalMs == 0 {
 		return
 	}
-	c.greeted = c.sendControl(kindHello)
+	if now := time.Now(); !now.Before(c.helloAt) && c.sendControl(kindHello) {
+		c.helloAt = now.Add(math.MaxInt64)
+		if c.to.kind == "udp" {
+			c.helloAt = now.Add(helloAgainAfter)
+		}
+	}
 }
 
 func (c *Client) sendControl(kind byte) bool {
@@ -275,6 +282,7 @@ func (c *Client) send(frame []byte, terminal bool) Outcome {
 	if c.to.kind == "udp" && errors.Is(err, syscall.ECONNREFUSED) {
 		// What was refused is an earlier beat, and the socket is good. A crash beat has no later
 		// one that could arrive in its place.
+		c.helloAt = time.Time{}
 		if terminal && c.line.write(frame) == nil {
 			return outcomeSent
 		}
@@ -303,7 +311,7 @@ func (c *Client) connect(atOnce bool) bool {
 		c.unconnected = outcomeOf(err)
 		return false
 	}
-	c.line, c.greeted = made, false
+	c.line, c.helloAt = made, time.Time{}
 	c.counts.Connects++
 	return true
 }

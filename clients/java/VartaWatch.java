@@ -236,6 +236,9 @@ public final class VartaWatch {
   /** A cause is told when it begins, and once a minute at most. */
   private static final long TELL_AGAIN_NS = 60_000_000_000L;
 
+  /** By UDP nothing says that the observer was restarted and has forgotten the name. */
+  private static final long HELLO_AGAIN_NS = 60_000_000_000L;
+
   /** Two clients of one door share its numbering: two would be refused as out of order. */
   private static final Map<String, Numbering> NUMBERINGS = new ConcurrentHashMap<>();
 
@@ -316,6 +319,7 @@ public final class VartaWatch {
     private Outcome nameFault;
     private java.nio.channels.Channel channel;
     private boolean isGreeted;
+    private long greetedNs;
     private long retryAtNs = System.nanoTime();
     private Outcome unconnected = NO_OBSERVER;
 
@@ -395,7 +399,7 @@ public final class VartaWatch {
         if (pid == 1 && kind.equals("udp")) return RESERVED_PID;
         try {
           if (channel == null && !connect(isTerminal)) return unconnected;
-          if (!isGreeted && (!name.isEmpty() || intervalMs != 0)) isGreeted = sendControl(HELLO);
+          greet();
           if (channel == null) return unconnected;
           return number(status, payload, isTerminal);
         } catch (RuntimeException error) {
@@ -403,6 +407,15 @@ public final class VartaWatch {
           return failed("error", String.valueOf(error));
         }
       }
+    }
+
+    private void greet() {
+      if (name.isEmpty() && intervalMs == 0) return;
+      var now = System.nanoTime();
+      var isOld = kind.equals("udp") && now - greetedNs >= HELLO_AGAIN_NS;
+      if (isGreeted && !isOld) return;
+      isGreeted = sendControl(HELLO);
+      greetedNs = now;
     }
 
     private Outcome number(Status status, int payload, boolean isTerminal) {
@@ -459,6 +472,7 @@ public final class VartaWatch {
      * that could arrive in its place.
      */
     private Outcome refused(boolean isTerminal) {
+      isGreeted = false;
       return isTerminal ? again() : NO_OBSERVER;
     }
 

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" />
 // The types of the package, for import and for require. A test holds them to the code.
 
 /** What an agent may say of itself. */
@@ -59,6 +60,8 @@ interface Agent {
    * reason "closed".
    */
   close(): void;
+  /** Closes without a bye: the end of a `using` block is not known to be a good one. */
+  [Symbol.dispose](): void;
 }
 
 export interface Client extends Agent {
@@ -115,4 +118,5 @@ export class FakeClient implements Agent {
   ): (this: This, ...args: Args) => Result;
   installCrashBeat(): void;
   close(): void;
+  [Symbol.dispose](): void;
 }

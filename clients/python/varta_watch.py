@@ -399,6 +399,8 @@ class Client:
         self._socket: Optional[socket.socket] = None
         self._greeting = greeting
         self._hello_at = 0.0
+        # This process has sent a beat.
+        self._has_begun = False
         # The process that made this client: it alone says bye.
         self._maker = os.getpid()
         self._pid = 0
@@ -505,8 +507,7 @@ class Client:
         stream = self._enter(pid)
         if self._socket is None and not self._connect(terminal):
             return self._unconnected
-        if self._greeting is not None and time.monotonic() >= self._hello_at:
-            self._say_hello(self._greeting, pid, stream)
+        self._greet(pid, stream)
         timestamp = stream.stamp(terminal)
         nonce = _NONCE_TERMINAL if terminal else stream.nonce
         data = encode_frame(status, pid, timestamp, nonce, payload)
@@ -515,14 +516,23 @@ class Client:
         outcome = self._send(data, terminal)
         if outcome is _SENT and not terminal:
             stream.advance()
+            self._has_begun = True
+            self._greet(pid, stream)
         return outcome
 
-    def _say_hello(self, greeting: _Greeting, pid: int, stream: _Stream) -> None:
+    def _greet(self, pid: int, stream: _Stream) -> None:
+        """Says hello if it is time to. A sealed one of a pid that the observer knows begins no
+        session: a beat goes first."""
+        greeting = self._greeting
+        if greeting is None or time.monotonic() < self._hello_at:
+            return
+        if self._session is not None and not self._has_begun:
+            return
         data = encode_control(_HELLO, pid, stream.nonce, greeting.interval_ms, greeting.name)
         try:
             outcome = self._write(self._sealed(pid, data))
         except OSError:
-            return  # The beat that follows finds out why, and the next one says hello again.
+            return  # A beat that follows finds out why, and says hello again.
         if outcome is _SENT:
             stream.advance()
             again = _HELLO_AGAIN_S if self._to.kind == "udp" else math.inf
@@ -537,6 +547,7 @@ class Client:
         if self._pid != pid:
             self._disconnect()
             self._pid = pid
+            self._has_begun = False
             self._retry_at = 0.0
         stream = _streams.setdefault(self._stream_name, _Stream())
         stream.enter(pid)
@@ -552,6 +563,7 @@ class Client:
             if self._to.kind == "udp" and error.errno == errno.ECONNREFUSED:
                 # What was refused is an earlier beat, and the socket is good. A crash beat has no
                 # later one that could arrive in its place.
+                self._hello_at = 0.0
                 return self._write(data) if terminal else outcome
             # The observer is gone, perhaps because it was restarted: one new socket, one attempt.
             self._disconnect()

@@ -4,6 +4,7 @@ import {
   EAGAIN,
   ECONNREFUSED,
   ECONNRESET,
+  EINPROGRESS,
   ENOBUFS,
   ENOENT,
   ENOTCONN,
@@ -111,6 +112,11 @@ export function resultOfErrno(errnoNumber: number): BeatResult {
 export function resultOfError(error: unknown): Failed {
   const name = error instanceof Error ? error.name : "error";
   return failed(name, `cannot send beat: ${String(error)}`);
+}
+
+/** What a line said: not now, and the line is good. */
+export function isForLater(result: number): boolean {
+  return result === -EAGAIN || result === -ENOBUFS || result === -EINPROGRESS;
 }
 
 const PEER_IS_GONE: ReadonlySet<number> = new Set([

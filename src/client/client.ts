@@ -2,11 +2,12 @@
 // sections 3 and 8, spec 21). It lives in other people's programs, so it never blocks, never throws
 // after it was made, starts no timer and allocates nothing per plain beat. It reconnects on the
 // caller's own beat, at most once per `reconnectMs`.
-import { EAGAIN, ECONNREFUSED, EINPROGRESS, ENOBUFS } from "../../ffi/constants.ts";
+import { ECONNREFUSED, EINPROGRESS } from "../../ffi/constants.ts";
 import { FRAME_BYTES } from "../base/limits.ts";
 import { U32_MAX, u64FromPair } from "../base/u64.ts";
 import { encodeFrame } from "../wire/encode.ts";
-import { PID_INIT, PID_MIN, STATUS_CRITICAL, STATUS_DEGRADED, STATUS_OK } from "../wire/frame.ts";
+import { PID_INIT, PID_MIN, STATUS_CRITICAL } from "../wire/frame.ts";
+import { type AgentStatus, agentStatusCode } from "./agent_status.ts";
 import type { AgentSystem } from "./agent_system.ts";
 import {
   BAD_GREETING,
@@ -15,6 +16,7 @@ import {
   type BeatResult,
   CLOSED,
   CONNECTING,
+  isForLater,
   NO_OBSERVER,
   RESERVED_PID,
   resultOfErrno,
@@ -27,14 +29,7 @@ import { installCrashBeat, removeCrashBeat } from "./crash_beat.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { byeBytes, type Greeting, greetingOf, helloBytes } from "./greeting.ts";
 import type { Line, OpenLine } from "./platform.ts";
-import {
-  type AgentStatus,
-  beatAfter,
-  type Beating,
-  type IsAlive,
-  type Repeat,
-  repeatBeat,
-} from "./repeat.ts";
+import { beatAfter, type Beating, type IsAlive, type Repeat, repeatBeat } from "./repeat.ts";
 import type { SecureSession } from "./secure_session.ts";
 
 /**
@@ -105,6 +100,8 @@ export class Client implements Beating {
   #pid = 0;
   #retryAtMs = Number.NEGATIVE_INFINITY;
   #helloAtMs = Number.NEGATIVE_INFINITY;
+  /** This process has sent a beat. */
+  #hasBegun = false;
   /** Why there is no line. */
   #unconnected: BeatResult = NO_OBSERVER;
   /** How the line before this one ended, until this one is connected. */
@@ -254,7 +251,7 @@ export class Client implements Beating {
     this.#enter(pid);
     const nowMs = this.#readClock();
     if (this.#line === undefined && !this.#reach(open, nowMs)) return this.#unconnected;
-    if (this.#greeting && nowMs >= this.#helloAtMs) this.#greet(this.#greeting, nowMs);
+    this.#greet(nowMs);
     if (terminal) this.#stream.stampAfter();
     this.#encode(status, payload, terminal);
     const datagram = this.#seal(terminal);
@@ -262,6 +259,7 @@ export class Client implements Beating {
     if (result === -ECONNREFUSED && transport === "udp") {
       // What is refused is an earlier beat; the error took this one with it, and the socket is
       // good. A crash beat has no later one that could arrive in its place.
+      this.#helloAtMs = Number.NEGATIVE_INFINITY;
       if (!terminal) return NO_OBSERVER;
       result = this.#line!.send(datagram);
     }
@@ -269,12 +267,15 @@ export class Client implements Beating {
       // The observer is gone, perhaps because it was restarted: one new line, one new attempt.
       this.#forget(result);
       if (!this.#reach(open, nowMs)) return this.#unconnected;
-      // A hello would take the number that this frame has; the next beat says it.
+      // A hello ahead of it would take the number that this frame has.
       result = this.#line!.send(datagram);
     }
     if (result === -EINPROGRESS) return this.#ended;
     if (result < 0) return resultOfErrno(-result);
-    if (!terminal) this.#stream.advance();
+    if (terminal) return SENT;
+    this.#stream.advance();
+    this.#hasBegun = true;
+    this.#greet(nowMs);
     return SENT;
   }
 
@@ -286,6 +287,7 @@ export class Client implements Beating {
     if (this.#pid !== 0) this.#line?.drop();
     this.#line = undefined;
     this.#pid = pid;
+    this.#hasBegun = false;
     this.#retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -313,8 +315,14 @@ export class Client implements Beating {
     return true;
   }
 
-  /** A hello that is not taken is said again with the next beat. */
-  #greet(greeting: Greeting, nowMs: number): void {
+  /**
+   * Says hello if it is time to; one that is not taken is said again with the next beat. A sealed
+   * one of a pid that the observer knows begins no session: a beat goes first.
+   */
+  #greet(nowMs: number): void {
+    const greeting = this.#greeting;
+    if (!greeting || nowMs < this.#helloAtMs) return;
+    if (this.#session !== undefined && !this.#hasBegun) return;
     if (this.#line!.send(this.#sealed(helloBytes(greeting, this.#stream))) < 0) return;
     this.#stream.advance();
     const isUdp = this.#to.transport === "udp";
@@ -370,19 +378,6 @@ export class Client implements Beating {
     if (result !== CONNECTING) this.#complaints?.say(result.reason, result.text);
     return result;
   }
-}
-
-/** Not now, and the line is good. */
-function isForLater(result: number): boolean {
-  return result === -EAGAIN || result === -ENOBUFS || result === -EINPROGRESS;
-}
-
-/** The status byte, or -1 for anything that an agent may not send. */
-function agentStatusCode(status: unknown): number {
-  if (status === "ok") return STATUS_OK;
-  if (status === "degraded") return STATUS_DEGRADED;
-  if (status === "critical") return STATUS_CRITICAL;
-  return -1;
 }
 
 function isU32(value: unknown): value is number {

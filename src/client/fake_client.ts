@@ -1,13 +1,7 @@
 // For the unit tests of others: takes the calls of a client, and keeps the beats.
+import type { AgentStatus } from "./agent_status.ts";
 import { type BeatResult, SENT } from "./beat_result.ts";
-import {
-  type AgentStatus,
-  beatAfter,
-  type Beating,
-  type IsAlive,
-  type Repeat,
-  repeatBeat,
-} from "./repeat.ts";
+import { beatAfter, type Beating, type IsAlive, type Repeat, repeatBeat } from "./repeat.ts";
 
 export class FakeClient implements Beating {
   readonly beats: { status: AgentStatus; payload: number }[] = [];

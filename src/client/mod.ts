@@ -19,11 +19,12 @@ import {
 } from "./connectors.ts";
 
 export { PlatformError } from "../../ffi/libc.ts";
+export type { AgentStatus } from "./agent_status.ts";
 export type { BeatResult, Dropped, Failed, Sent } from "./beat_result.ts";
 export type { Client, ClientCounters } from "./client.ts";
 export type { ConnectOptions, SecureUdpOptions, UdpOptions } from "./connectors.ts";
 export { FakeClient } from "./fake_client.ts";
-export type { AgentStatus, IsAlive, Repeat } from "./repeat.ts";
+export type { IsAlive, Repeat } from "./repeat.ts";
 
 const here = connectors(bunPlatform, "datagram");
 

@@ -1,10 +1,8 @@
 // Beats that somebody else times: at an interval while the work is known to go on, or after each
 // call of a function.
 import { clearInterval, setInterval } from "node:timers";
+import type { AgentStatus } from "./agent_status.ts";
 import type { BeatResult } from "./beat_result.ts";
-
-/** What an agent may say of itself; only the observer says "stall". */
-export type AgentStatus = "ok" | "degraded" | "critical";
 
 /** Whether to beat, or with which status. */
 export type IsAlive = () => boolean | AgentStatus | Promise<boolean | AgentStatus>;

@@ -2,9 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { BeatStream } from "../../src/client/beat_stream.ts";
 import { Client } from "../../src/client/client.ts";
-import { connect } from "../../src/client/mod.ts";
+import { connect, connectSecureUdp } from "../../src/client/mod.ts";
 import { BoundReceiver, isControl } from "./bound_receiver.ts";
 import { settableSystem, unixEnd } from "./systems.ts";
+import { UdpReceiver } from "./udp_receiver.ts";
 
 describe("hello and bye", () => {
   const said = (receiver: BoundReceiver) =>
@@ -74,6 +75,23 @@ describe("hello and bye", () => {
     client.beat();
     client.close();
     expect(said(receiver).map(([word]) => word)).toEqual(["beat", "beat"]);
+  });
+
+  test("by secure UDP a beat goes before hello, and a refused one has it said again", () => {
+    using receiver = new UdpReceiver();
+    const { host, port } = receiver;
+    using client = connectSecureUdp({ host, port, key: "01".repeat(32), name: "web-7" });
+    client.beat();
+    client.beat();
+    const heard = (count: number) =>
+      receiver.receive(count).map(({ length }) => (length === 60 ? "beat" : "hello"));
+    expect(heard(3)).toEqual(["beat", "hello", "beat"]);
+    receiver.end();
+    expect(client.beat().kind).toBe("sent");
+    expect(client.beat()).toMatchObject({ reason: "no_observer" });
+    receiver.comeBack();
+    client.beat();
+    expect(heard(2)).toEqual(["hello", "beat"]);
   });
 
   test("a name that cannot be said is left out, and beats go on", () => {

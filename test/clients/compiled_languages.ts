@@ -8,8 +8,7 @@ import { runProgram } from "./run_program.ts";
 
 const DRIVERS = join(import.meta.dir, "drivers");
 const JAVA_CLIENT = join(import.meta.dir, "../../clients/java/VartaWatch.java");
-/** They say bye by a call of its own, and their own tests say hello. */
-const NEITHER_FORKS = { forks: false, threads: true, greets: false } as const;
+const NEITHER_FORKS = { forks: false, threads: true, blocks: true } as const;
 
 const made = new TemporaryDirectory();
 process.once("exit", () => made[Symbol.dispose]());

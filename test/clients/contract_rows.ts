@@ -2,6 +2,7 @@
 // each door that it has, at the real daemon. contract.test.ts runs a little of it, and
 // end_to_end/slow/clients.slow.ts all of it.
 import { expect } from "bun:test";
+import type { LogLine } from "../support/log_lines.ts";
 import { until } from "../support/until.ts";
 import type { DaemonDoor } from "./daemon_door.ts";
 import { type DoorKind, Driver, type Language } from "./driver.ts";
@@ -22,8 +23,8 @@ export interface Row {
   readonly ownDaemon?: boolean;
   /** Doors where it has a meaning; without it all. */
   readonly at?: readonly DoorKind[];
-  /** Only where the driver gives a name, and its close() is the bye. */
-  readonly greets?: boolean;
+  /** Only where the end of a block may close a client. */
+  readonly blocks?: boolean;
   readonly run: (at: At) => Promise<void>;
 }
 
@@ -36,6 +37,7 @@ export interface At {
 }
 
 const LOCAL: readonly DoorKind[] = ["unix", "unix-stream"];
+const NETWORK: readonly DoorKind[] = ["udp", "key", "master"];
 
 export const ROWS: readonly Row[] = [
   {
@@ -148,7 +150,6 @@ export const ROWS: readonly Row[] = [
   },
   {
     promise: "a name is said ahead of the first beat, and uses a number",
-    greets: true,
     at: LOCAL,
     async run({ language, kind, door }) {
       await using driver = await called("web-7", { language, kind, door });
@@ -159,25 +160,70 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
-    promise: "close() says bye: the end is clean, whatever its status",
-    greets: true,
+    promise: "a name arrives over the network, and again in a new session of the same pid",
+    at: NETWORK,
+    async run({ driver, door, kind }) {
+      // No other row has them: a name belongs to a user, and to whoever comes by the network.
+      for (const name of [`first-${driver.pid}`, `second-${driver.pid}`]) {
+        await driver.do(`called ${name} 1000`);
+        await driver.do(door.at(kind));
+        expect(await beat(driver)).toBe("sent");
+        // A hello that a runtime did not take at once is said with the beat after.
+        expect(await beat(driver)).toBe("sent");
+        await untilCalled(door, name);
+        await driver.do("goodbye");
+        await untilGone(door, driver.pid, name);
+      }
+    },
+  },
+  {
+    promise: "a name is said again to a daemon that was started in the place of another",
+    ownDaemon: true,
+    async run({ language, kind, door }) {
+      await using driver = await called("web-7", { language, kind, door });
+      await beat(driver);
+      await door.untilBeats(driver.pid, 1);
+      await door.kill();
+      await until("the end to be told", async () => (await beat(driver)) === "dropped no_observer");
+      await door.open();
+      await untilSent(driver);
+      await beat(driver);
+      await untilCalled(door, "web-7");
+      await driver.do("goodbye");
+      if (LOCAL.includes(kind)) await driver.doAndDie("exit 0");
+      await untilGone(door, driver.pid, "web-7");
+    },
+  },
+  {
+    promise: "bye is said: the end is clean, whatever its status",
     async run({ door, driver, kind }) {
       await beat(driver);
       await door.untilBeats(driver.pid, 1);
-      await driver.do("close");
+      await driver.do("goodbye");
       if (LOCAL.includes(kind)) await driver.doAndDie("exit 3");
-      await until("the goodbye", () => door.daemon.saying("member gone", driver.pid).length > 0);
-      const [line] = door.daemon.saying("member gone", driver.pid);
+      const [line] = await untilGone(door, driver.pid);
       expect(line!.fields.get("reason")).toBe("goodbye");
     },
   },
   {
-    promise: "exit(1) without close() says no bye",
-    greets: true,
+    promise: "exit(1) without a bye is no clean end",
     at: LOCAL,
     async run({ door, driver }) {
       await beat(driver);
       await door.untilBeats(driver.pid, 1);
+      await driver.doAndDie("exit 1");
+      await untilEnded(door, driver.pid);
+    },
+  },
+  {
+    promise: "a block that fails closes its client, and says no bye",
+    blocks: true,
+    at: LOCAL,
+    async run({ door, driver }) {
+      await beat(driver);
+      await door.untilBeats(driver.pid, 1);
+      await driver.do("fail-in-block");
+      expect(await driver.do("beat ok 0")).toBe("dropped closed");
       await driver.doAndDie("exit 1");
       await untilEnded(door, driver.pid);
     },
@@ -194,7 +240,6 @@ export const ROWS: readonly Row[] = [
   },
   {
     promise: "a forked child that closes says no bye, neither for itself nor for its parent",
-    greets: true,
     at: LOCAL,
     forks: true,
     async run({ door, driver }) {
@@ -284,10 +329,10 @@ export const ROWS: readonly Row[] = [
 /** The rows of the table that have a meaning for a language at a door. */
 export function rowsOf(language: Language, kind: DoorKind): readonly Row[] {
   return ROWS.filter(
-    ({ forks, threads, greets, at }) =>
+    ({ forks, threads, blocks, at }) =>
       (forks !== true || language.forks) &&
       (threads !== true || language.threads) &&
-      (greets !== true || language.greets) &&
+      (blocks !== true || language.blocks) &&
       (at ?? [kind]).includes(kind),
   );
 }
@@ -324,6 +369,24 @@ async function called(name: string, { language, kind, door }: Omit<At, "driver">
 async function agentIn(door: DaemonDoor, msg: string, pid: number): Promise<string | undefined> {
   await until(`"${msg}" of ${pid}`, () => door.daemon.saying(msg, pid).length > 0);
   return door.daemon.saying(msg, pid)[0]!.fields.get("agent");
+}
+
+/** Who says bye before it was looked at goes without a name. */
+function untilCalled(door: DaemonDoor, name: string): Promise<void> {
+  return until(`a member called ${name}`, async () => {
+    const { samples } = await door.daemon.page();
+    return [...samples.keys()].some((sample) => sample.includes(`agent="${name}"`));
+  });
+}
+
+/** A clean end, by name. */
+async function untilGone(door: DaemonDoor, pid: number, name?: string): Promise<LogLine[]> {
+  const lines = () =>
+    door.daemon
+      .saying("member gone", pid)
+      .filter(({ fields }) => name === undefined || fields.get("agent") === name);
+  await until(`the goodbye of ${name ?? pid}`, () => lines().length > 0);
+  return lines();
 }
 
 /** An end that is no clean one. */

@@ -142,6 +142,11 @@ match = { uid = ${process.geteuid!()} }
 name = "worker"
 announce = true
 
+[[agent]]
+match = { listener = ["lab", "edge"] }
+name = "remote"
+announce = true
+
 [export]
 file = "${directory}/events.jsonl"
 format = "jsonl"

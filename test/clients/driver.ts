@@ -16,8 +16,8 @@ export interface Language {
   readonly forks: boolean;
   /** Its threads share a client. */
   readonly threads: boolean;
-  /** Its driver gives a name, and its close() is the bye. */
-  readonly greets: boolean;
+  /** The end of a block may close its client. */
+  readonly blocks: boolean;
   /** How its process ends after a crash beat. */
   readonly death: NodeJS.Signals | number;
 }
@@ -38,7 +38,7 @@ export const PYTHON: Language = {
   doors: ["unix", "unix-stream", ...(HAS_CIPHER ? NETWORK : (["udp"] as const))],
   forks: true,
   threads: true,
-  greets: true,
+  blocks: true,
   death: 1,
 };
 export const C: Language = {
@@ -47,7 +47,7 @@ export const C: Language = {
   doors: ["unix", "unix-stream"],
   forks: true,
   threads: true,
-  greets: true,
+  blocks: false,
   death: "SIGSEGV",
 };
 export const NODE: Language = javascript("Node", [Bun.which("node")]);
@@ -62,7 +62,7 @@ export function javascript(name: string, runtime: readonly (string | null)[]): L
   const isHere = runtime.every((word) => word !== null);
   const argv = isHere ? [...runtime, join(DRIVERS, "driver.cjs"), BUILT] : undefined;
   const doors = ["unix-stream", ...NETWORK] as const;
-  return { name, argv, doors, forks: false, threads: false, greets: true, death: 1 };
+  return { name, argv, doors, forks: false, threads: false, blocks: true, death: 1 };
 }
 
 export class Driver implements AsyncDisposable {

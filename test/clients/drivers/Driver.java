@@ -2,14 +2,19 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.UnaryOperator;
 
 /** The Java client behind the lines of test/clients/driver.ts: a command in, an answer out. */
 public final class Driver {
   private static final long SLOW_NS = 5_000_000;
   private static VartaWatch.Client client;
+
+  /** What the client to be opened says of itself. */
+  private static UnaryOperator<VartaWatch.Client> called = UnaryOperator.identity();
 
   public static void main(String[] arguments) throws Exception {
     var lines = new BufferedReader(new InputStreamReader(System.in));
@@ -21,8 +26,9 @@ public final class Driver {
 
   private static String perform(String[] words) throws Exception {
     switch (words[0]) {
-      case "unix-stream" -> client = VartaWatch.connectStream(words[1]);
-      case "udp" -> client = VartaWatch.connectUdp(words[1], Integer.parseInt(words[2]));
+      case "unix-stream" -> client = called.apply(VartaWatch.connectStream(words[1]));
+      case "udp" ->
+          client = called.apply(VartaWatch.connectUdp(words[1], Integer.parseInt(words[2])));
       case "default" -> client = VartaWatch.connect();
       case "beat" -> {
         return told(client.beat(statusOf(words[1]), Integer.parseUnsignedInt(words[2])));
@@ -46,13 +52,29 @@ public final class Driver {
       case "hello", "bye" -> {
         return control(words);
       }
+      case "called" -> {
+        var interval = Duration.ofMillis(Long.parseLong(words[2]));
+        called = made -> made.named(words[1], interval);
+        return "done";
+      }
+      case "exit" -> System.exit(Integer.parseInt(words[1]));
       case "close" -> client.close();
+      case "goodbye" -> client.goodbye();
+      case "fail-in-block" -> failInBlock();
       default -> {
         return "unknown " + words[0];
       }
     }
     client.logTo(text -> {});
     return "done";
+  }
+
+  private static void failInBlock() {
+    try (var closing = client) {
+      throw new IllegalStateException("as the test asked of " + closing);
+    } catch (IllegalStateException asAsked) {
+      // The block has ended.
+    }
   }
 
   private static String told(VartaWatch.Outcome outcome) {

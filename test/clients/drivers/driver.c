@@ -184,7 +184,7 @@ int main(void) {
                            (uint32_t)strtoul(word[3], NULL, 10), is_hello ? word[4] : NULL);
       for (int at = 0; at < VARTA_CONTROL_BYTES; at++) printf("%02x", control[at]);
       puts("");
-    } else if (strcmp(verb, "close") == 0) {
+    } else if (strcmp(verb, "close") == 0 || strcmp(verb, "goodbye") == 0) {
       varta_close(&client);
       puts("done");
     } else {

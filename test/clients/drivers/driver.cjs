@@ -61,11 +61,24 @@ const COMMANDS = {
     client.installCrashBeat();
     throw new Error("as the test asked for");
   },
-  close: () => {
-    client.close();
-    return "done";
+  close,
+  goodbye: close,
+  // As "using" does it, which not every runtime reads.
+  "fail-in-block": () => {
+    try {
+      throw new Error("as the test asked for");
+    } catch {
+      return "done";
+    } finally {
+      client[Symbol.dispose]();
+    }
   },
 };
+
+function close() {
+  client.close();
+  return "done";
+}
 
 function open(made) {
   client = made;

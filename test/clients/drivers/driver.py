@@ -60,6 +60,14 @@ def beat_and_close():
     return outcome
 
 
+def fail_in_block():
+    try:
+        with client:
+            raise RuntimeError("as the test asked for")
+    except RuntimeError:
+        return "done"
+
+
 def threads(thread_count, count):
     sent = []
 
@@ -148,7 +156,9 @@ def do(words):
         sys.exit(int(rest[0]))
     elif verb == "fork-close":
         return forked(1, beat_and_close)
-    elif verb == "close":
+    elif verb == "fail-in-block":
+        return fail_in_block()
+    elif verb in ("close", "goodbye"):
         client.close()
     else:
         return f"unknown {verb}"

@@ -88,6 +88,11 @@ test("a strict TypeScript program compiles against it, by import and by require"
     connectSecureUdp({ host: "192.0.2.1", port: 1, masterKey: new Uint8Array(32) }).close();
     const fake: Pick<Client, "beat" | "close"> = new FakeClient();
     fake.beat();
+    {
+      using block = connect();
+      using inTests = new FakeClient();
+      for (const either of [block, inTests]) either.beat();
+    }
     // @ts-expect-error: only the observer says "stall"
     client.beat("stall");
     export { double };`;

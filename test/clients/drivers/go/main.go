@@ -18,6 +18,9 @@ const slow = 5 * time.Millisecond
 
 var client *varta.Client
 
+// options is what the client to be opened says of itself.
+var options = []varta.Option{varta.Log(func(string) {})}
+
 func told(outcome varta.Outcome) string {
 	return strings.TrimSpace(string(outcome.Kind) + " " + outcome.Reason)
 }
@@ -73,21 +76,26 @@ func threads(count, beats int) string {
 	return strconv.FormatInt(sent, 10)
 }
 
+func failInBlock() {
+	defer func() { _ = recover() }()
+	defer client.Close()
+	panic("as the test asked for")
+}
+
 func do(words []string) string {
 	number := func(at int) int {
 		value, _ := strconv.ParseUint(words[at], 10, 32)
 		return int(value)
 	}
-	quiet := varta.Log(func(string) {})
 	switch words[0] {
 	case "unix":
-		client = varta.ConnectUnix(words[1], quiet)
+		client = varta.ConnectUnix(words[1], options...)
 	case "unix-stream":
-		client = varta.ConnectStream(words[1], quiet)
+		client = varta.ConnectStream(words[1], options...)
 	case "udp":
-		client = varta.ConnectUDP(words[1], number(2), quiet)
+		client = varta.ConnectUDP(words[1], number(2), options...)
 	case "default":
-		client = varta.Connect(quiet)
+		client = varta.Connect(options...)
 	case "beat":
 		return told(client.Beat(statusOf(words[1]), uint32(number(2))))
 	case "crash":
@@ -99,8 +107,17 @@ func do(words []string) string {
 	case "die":
 		defer client.CrashOnPanic()
 		panic("as the test asked for")
+	case "called":
+		interval := time.Duration(number(2)) * time.Millisecond
+		options = append(options, varta.Name(words[1]), varta.Interval(interval))
+	case "exit":
+		os.Exit(number(1))
 	case "close":
 		client.Close()
+	case "goodbye":
+		client.Goodbye()
+	case "fail-in-block":
+		failInBlock()
 	default:
 		return "unknown " + words[0]
 	}
