@@ -25,7 +25,7 @@ import {
 import { sayBye, sayHello } from "./exec_greeting.ts";
 import { type Invocation, ownText } from "./invocation.ts";
 import { printError, printHint, printWarning } from "./output.ts";
-import { programPath } from "./program_path.ts";
+import { programIdentity, programPath } from "./program_path.ts";
 import { thisScreen } from "./this_screen.ts";
 
 const EXIT_USAGE = 64;
@@ -58,7 +58,7 @@ export async function run(invocation: Invocation): Promise<number> {
     );
   const program = programPath(word, process.env["PATH"]);
   if (!program.ok) return program.isFound ? notExecutable(word, "") : notFound(word);
-  const doors = overruled(doorsOfDaemon(invocation), process.env);
+  const doors = overruled(doorsOfDaemon(invocation, program.path), process.env);
   if (doors.notify === undefined) adviseWithoutNotify(doors);
   // COMMAND can be executed from here on as far as is known: what is said for it is said here.
   tellManager(process.env["NOTIFY_SOCKET"]);
@@ -75,9 +75,9 @@ export async function run(invocation: Invocation): Promise<number> {
 }
 
 /** {} = it did not answer in time. */
-function doorsOfDaemon(invocation: Invocation): Doors {
+function doorsOfDaemon(invocation: Invocation, program: string): Doors {
   const path = pathOf(invocation);
-  const request = { do: "doors", name: ownText(invocation, "name") };
+  const request = { do: "doors", name: ownText(invocation, "name"), ...programIdentity(program) };
   const answer = ask(path, request, { screen: thisScreen(invocation), patienceMs: PATIENCE_MS });
   if (!answer.ok) {
     printWarning(`the daemon says nothing at ${path}, ignoring: ${answer.error}`);

@@ -13,6 +13,20 @@ export interface DoorsAnswer {
   readonly threshold_ms: number;
 }
 
+/** TASK_COMM_LEN without its NUL. */
+export const COMM_BYTES_MAX = 15;
+/** Of what a rule can name; a longer one is left out. */
+export const PROGRAM_PATH_CHARS_MAX = 1_024;
+
+/** Whose threshold is wanted. */
+export interface DoorsRequest {
+  /** Of an agent, if a rule has that name. */
+  readonly name: string | undefined;
+  /** Of the program that the asker is about to become; undefined = it stays who it is. */
+  readonly comm: string | undefined;
+  readonly exe: string | undefined;
+}
+
 export interface BeatAnswer {
   readonly v: 1;
   readonly pid: number;
@@ -27,8 +41,7 @@ export interface BeatRequest {
 }
 
 export interface BeatsDoor {
-  /** `name`: of an agent whose threshold is wanted; undefined = that of the asker. */
-  doors(name: string | undefined, peer: PeerCredentials | undefined): DoorsAnswer | Refusal;
+  doors(request: DoorsRequest, peer: PeerCredentials | undefined): DoorsAnswer | Refusal;
   /** Resolves when the beat was taken or refused, within a turn. */
   beat(
     request: BeatRequest,

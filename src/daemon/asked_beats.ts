@@ -3,7 +3,13 @@
 import type { PeerCredentials } from "../../ffi/peer.ts";
 import { REJECT_REASONS } from "../base/reject_reason.ts";
 import { NS_PER_MS } from "../base/time.ts";
-import type { BeatAnswer, BeatRequest, BeatsDoor, DoorsAnswer } from "../control/beats_door.ts";
+import type {
+  BeatAnswer,
+  BeatRequest,
+  BeatsDoor,
+  DoorsAnswer,
+  DoorsRequest,
+} from "../control/beats_door.ts";
 import type { Refusal } from "../control/request.ts";
 import type { Listener } from "../listener/listener.ts";
 import { UnixListener } from "../listener/unix.ts";
@@ -39,13 +45,13 @@ export class AskedBeatsDoor implements BeatsDoor {
     this.#options = options;
   }
 
-  doors(name: string | undefined, peer: PeerCredentials | undefined): DoorsAnswer | Refusal {
+  doors(request: DoorsRequest, peer: PeerCredentials | undefined): DoorsAnswer | Refusal {
     const pathFor = (kind: DoorKind) => this.#listenerFor(peer, kind)?.path ?? null;
     const socket = pathFor("unix");
     const stream = pathFor("unix-stream");
     const notify = pathFor("notify");
     if (socket === null && stream === null && notify === null) return mayNotBeat(peer);
-    const thresholdNs = this.#thresholdNs(name, peer!.pid);
+    const thresholdNs = this.#thresholdNs(request, peer!.pid);
     const threshold_ms = Math.floor(thresholdNs / NS_PER_MS);
     return { v: 1, socket, stream, notify, threshold_ms };
   }
@@ -109,13 +115,17 @@ export class AskedBeatsDoor implements BeatsDoor {
     return undefined;
   }
 
-  #thresholdNs(name: string | undefined, pid: number): number {
+  #thresholdNs({ name, comm, exe = "" }: DoorsRequest, pid: number): number {
     const { live, processes } = this.#options;
     const config = live.current;
     // A name that no rule has is announced: the threshold is that of the rule that allows it.
     const named = name === undefined ? undefined : config.agents.find((one) => one.name === name);
     if (named !== undefined) return policyOf(config, named).thresholdNs;
-    const facts = explainedProcess(pid, config, processes);
+    const asker = explainedProcess(pid, config, processes);
+    const facts =
+      asker?.identity === undefined || comm === undefined
+        ? asker
+        : { ...asker, identity: { ...asker.identity, comm, exe, script: "" } };
     const rule = facts === undefined ? undefined : ruleFinder(config.agents)(facts);
     return policyOf(config, rule === undefined ? undefined : config.agents[rule.index]).thresholdNs;
   }

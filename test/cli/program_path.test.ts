@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { programPath } from "../../src/cli/program_path.ts";
+import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { programIdentity, programPath } from "../../src/cli/program_path.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 test("programPath() takes the first of PATH that can be executed, and a path as it is", () => {
@@ -19,4 +19,19 @@ test("programPath() takes the first of PATH that can be executed, and a path as 
   expect(programPath("none", path)).toEqual({ ok: false, isFound: false });
   expect(programPath("", path)).toEqual({ ok: false, isFound: false });
   expect(programPath("sh", undefined)).toMatchObject({ ok: true });
+});
+
+test("programIdentity() has comm as the kernel will have it, and the program that a link leads to", () => {
+  using directory = new TemporaryDirectory();
+  writeFileSync(directory.at("tool-1.2"), "\x7fELF");
+  symlinkSync(directory.at("tool-1.2"), directory.at("tool"));
+  const exe = realpathSync(directory.at("tool-1.2"));
+  expect(programIdentity(directory.at("tool"))).toEqual({ comm: "tool", exe });
+
+  // The program of a script is its interpreter.
+  writeFileSync(directory.at("sixteen-letters."), "#!/bin/sh\n");
+  expect(programIdentity(directory.at("sixteen-letters."))).toEqual({ comm: "sixteen-letters" });
+  writeFileSync(directory.at("ä"), "#!/bin/sh\n");
+  expect(programIdentity(directory.at("ä"))).toEqual({ comm: "\xc3\xa4" });
+  expect(programIdentity(directory.at("none"))).toEqual({ comm: "none" });
 });

@@ -79,6 +79,8 @@ const ACT_LINES = [
  * answer comes at once: what became of a beat is the business of its own tests.
  */
 const BEAT_LINES = [
+  '{"v":1,"do":"doors","comm":"sleep","exe":"/usr/bin/sleep"}',
+  '{"v":1,"do":"doors","comm":"sixteen letters."}',
   ...['{"v":1,"do":"beat","pid":4294967295}', '{"v":1,"do":"beat","pid":4294967294,"status":"ok"}'],
   ...['{"v":1,"do":"beat","pid":4294967295,"status":"stall"}', '{"v":1,"do":"beat"}'],
   ...['{"v":1,"do":"beat","pid":4294967296}', '{"v":1,"do":"beat","pid":"4294967295"}'],
@@ -297,7 +299,7 @@ const ACT_FORMS: ReadonlyMap<string, ActForm> = new Map([
   ["gates", { fields: { target: TARGET_FORM, force: flag }, musts: ["target"] }],
   ["recover", { fields: { target: TARGET_FORM, force: flag, no_wait: flag }, musts: ["target"] }],
   ["forget", { fields: { target: TARGET_FORM }, musts: ["target"] }],
-  ["doors", { fields: { name: text(256) }, musts: [] }],
+  ["doors", { fields: { name: text(256), comm: text(15), exe: text(1024) }, musts: [] }],
   ["beat", { fields: { pid: pidForm, status: statusForm }, musts: ["pid"] }],
   ["bye", { fields: { pid: pidForm }, musts: ["pid"] }],
   ["log_level", { fields: { level, for: during(24) }, musts: ["level", "for"] }],

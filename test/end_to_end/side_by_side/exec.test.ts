@@ -100,7 +100,9 @@ print(s.recv(100).decode(), out.stdout.decode())`;
   });
 
   test("finds doors and threshold of its rule by the daemon", async () => {
-    const config = '[[agent]]\nname = "backup"\nmatch = { comm = "none" }\nthreshold = "7s"\n';
+    const config =
+      '[[agent]]\nname = "backup"\nmatch = { comm = "none" }\nthreshold = "7s"\n' +
+      '[[agent]]\nname = "nightly"\nmatch = { comm = "nightly-job-lon" }\nthreshold = "9s"\n';
     await using daemon = await DaemonProcess.start({ config, metrics: false });
     const control = `VARTA_CONTROL=${daemon.path("control.sock")}`;
     const show = ["--", "sh", "-c", "echo $VARTA_SOCKET $WATCHDOG_USEC"];
@@ -109,7 +111,13 @@ print(s.recv(100).decode(), out.stdout.decode())`;
     expect((await run("--name", "backup")).stdout).toBe(`${daemon.socket} 7000000\n`);
     expect((await run()).stdout).toBe(`${daemon.socket} 5000000\n`);
 
-    // Of this process, which no rule takes.
+    // Of the rule that takes the command, which this process is not yet.
+    using directory = new TemporaryDirectory();
+    const job = directory.at("nightly-job-longer");
+    writeFileSync(job, "#!/bin/sh\necho $WATCHDOG_USEC\n", { mode: 0o755 });
+    const asJob = await runCommand(["env", control, ...PROGRAM, "exec", "--", job]);
+    expect(asJob.stdout).toBe("9000000\n");
+    // No rule takes sh.
     expect((await run("--name", "other-name")).stdout).toBe(`${daemon.socket} 5000000\n`);
 
     daemon.signal("SIGSTOP");
