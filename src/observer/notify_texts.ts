@@ -9,7 +9,7 @@ import { REJECT_MAINPID, REJECT_RATE_GLOBAL, REJECT_TEXT } from "../base/reject_
 import type { Datagram } from "../events/datagram.ts";
 import type { Listener } from "../listener/listener.ts";
 import type { PlaceReader, ProcessReader } from "../processes/process_reader.ts";
-import { judgeNow } from "../tracker/extensions.ts";
+import { awaitsJudgement, judgeNow } from "../tracker/extensions.ts";
 import { goodbyeNsMax, sayGoodbye, takeGoodbyeBack } from "../tracker/goodbyes.ts";
 import { noWords, type SaidWords } from "../tracker/said_words.ts";
 import type { Tracker } from "../tracker/tracker.ts";
@@ -59,6 +59,8 @@ export class NotifyTexts {
   detail = Number.NaN;
   /** The beat of the text that was read last is another process's than its sender's. */
   #isSpokenFor = false;
+  /** The member of the text that was read last is still to be judged for the trigger before it. */
+  #isTriggered = false;
   readonly #options: NotifyTextsOptions;
   readonly #message = new message.NotifyMessage();
   readonly #decoder = new TextDecoder();
@@ -79,6 +81,7 @@ export class NotifyTexts {
     datagram.pid = datagram.peerPid;
     datagram.isUnnumbered = true;
     this.#isSpokenFor = false;
+    this.#isTriggered = false;
     if (fault !== message.NOTIFY_OK) {
       this.detail = fault;
       return admission.pay(datagram) ? REJECT_TEXT : REJECT_RATE_GLOBAL;
@@ -100,9 +103,12 @@ export class NotifyTexts {
     this.counters.add(hasBeat ? NOTIFY.taken.beat : NOTIFY.taken.words);
     const { table } = this.#options.tracker;
     const known = slot < 0 ? undefined : table.said[slot];
-    if (known !== undefined && hasBeat) known.hasTriggered = false;
-    if (slot < 0 || said === message.SAID_BEAT) return;
-    if ((said & message.SAID_TRIGGER) !== 0) judgeNow(table, slot, nowNs);
+    // Another process under the pid has said nothing yet.
+    const isTriggered = this.#isTriggered && known !== undefined;
+    if (known !== undefined && hasBeat && !isTriggered) known.hasTriggered = false;
+    if (slot < 0 || (said === message.SAID_BEAT && !isTriggered)) return;
+    if (isTriggered) table.slots.status[slot] = STATUS_CRITICAL;
+    if (isTriggered || (said & message.SAID_TRIGGER) !== 0) judgeNow(table, slot, nowNs);
     if ((said & message.SAID_READY) !== 0) takeGoodbyeBack(table, slot, nowNs);
     if ((said & message.SAID_STOPPING) !== 0)
       sayGoodbye(table, slot, nowNs, goodbyeNsMax(table.slots.graceNs[slot]!));
@@ -205,6 +211,8 @@ export class NotifyTexts {
     const { slots } = this.#options.tracker;
     const slot = this.#options.tracker.slotOf(datagram.pid);
     const isTrigger = (this.#message.said & message.SAID_TRIGGER) !== 0;
+    const { table } = this.#options.tracker;
+    this.#isTriggered = slot >= 0 && awaitsJudgement(table, slot, datagram.nowNs);
     datagram.status = isTrigger ? STATUS_CRITICAL : STATUS_OK;
     datagram.isTerminal = false;
     datagram.payload = 0;

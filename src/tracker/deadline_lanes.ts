@@ -132,7 +132,9 @@ export class DeadlineLanes {
     const isLate = wasLate && this.lateNs[lane]! !== Number.POSITIVE_INFINITY;
     laneOf[slot] = isLate ? this.lateRowOf(lane) : lane;
     this.count[lane]! += 1;
-    if (isWaiting) this.#link(slot, lastNs[slot]!);
+    // One that asked to be judged at once waits for that, whatever its threshold is.
+    if (isInHeap && this.#slots.wasTriggered(slot)) this.graces.push(slot);
+    else if (isWaiting) this.#link(slot, lastNs[slot]!);
   }
 
   /**
@@ -150,6 +152,7 @@ export class DeadlineLanes {
       const isSame =
         this.thresholdOf(slot) === terms.thresholdNs && this.lateOf(slot) === terms.lateNs;
       if (isSame && graceEndNs[slot]! === endNs) continue;
+      const isTriggered = this.#slots.wasTriggered(slot) && this.graces.has(slot);
       const isWaiting = prev[slot]! !== LINK_NONE || this.graces.has(slot);
       const silence = { slot, lastNs: lastNs[slot]!, endNs, nowNs };
       const graceNs = this.pauses.awakeNs(mercyNs(this, silence, terms));
@@ -158,7 +161,8 @@ export class DeadlineLanes {
       graceEndNs[slot] = endNs;
       this.#slots.giveMercy(slot, graceNs);
       moved.push(slot);
-      if (isWaiting) waiting.push(slot);
+      if (isTriggered) this.graces.push(slot);
+      else if (isWaiting) waiting.push(slot);
     }
     // Only now is known which lanes are free.
     for (const slot of moved) {
@@ -210,19 +214,11 @@ export class DeadlineLanes {
     this.graces.push(slot);
   }
 
-  /** Those whose grace is over, at most `slotsMax`, are judged as all others; how many. */
-  endGraces(nowNs: number, slotsMax: number): number {
-    const { graceEndNs } = this.#slots;
-    const awakeNs = this.pauses.awakeNs(nowNs);
-    let count = 0;
-    for (let slot = this.graces.top; slot >= 0 && count < slotsMax; slot = this.graces.top) {
-      if (graceEndNs[slot]! > awakeNs) break;
-      this.graces.remove(slot);
-      if (this.lateOf(slot) === Number.POSITIVE_INFINITY) this.#slots.lane[slot]! %= LANES;
-      this.#linkSilent(slot);
-      count += 1;
-    }
-    return count;
+  /** The grace of the member of `slot`, for which it waits, is over: it is judged as all others. */
+  endGrace(slot: number): void {
+    this.graces.remove(slot);
+    if (this.lateOf(slot) === Number.POSITIVE_INFINITY) this.#slots.lane[slot]! %= LANES;
+    this.#linkSilent(slot);
   }
 
   /** The member of `slot` gives it up. */

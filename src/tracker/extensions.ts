@@ -4,7 +4,7 @@
 import { THRESHOLDS_MAX } from "../base/limits.ts";
 import { PAUSES_KEPT_MAX } from "./pauses.ts";
 import type { SlotTable } from "./slot_table.ts";
-import { SLOT_MOVED } from "./slots.ts";
+import { SLOT_MOVED, SLOT_TRIGGERED } from "./slots.ts";
 
 /** One for each pause that is kept, one for a silence that began anew, and one to see it fits. */
 const STEPS_MAX = PAUSES_KEPT_MAX + 2;
@@ -33,20 +33,29 @@ export function extend(table: SlotTable, slot: number, untilNs: number): void {
 }
 
 /**
- * The member of `slot` has just beaten, and is to be judged as if it had been silent for its
- * threshold. One that is not judged for another reason, as in its grace, still is not.
+ * The member of `slot` has just beaten, and is to be judged at the next judge point as if it had
+ * been silent for its threshold. One that is not judged for another reason, as in its grace, still
+ * is not.
  */
 export function judgeNow(table: SlotTable, slot: number, nowNs: number): void {
   const { slots, lanes } = table;
   if (slots.isLatched(slot) || slots.hasEnded(slot)) return;
   const isInGrace = lanes.isInGrace(slot, nowNs);
   lend(table, slot);
+  slots.flags[slot]! |= SLOT_TRIGGERED;
   lanes.unlink(slot);
   slots.lane[slot]! %= THRESHOLDS_MAX;
   slots.lastNs[slot] = silentSinceNs(table, slot, nowNs);
   if (!isInGrace) slots.graceEndNs[slot] = lanes.pauses.awakeNs(nowNs);
-  // Its way into its row is from the head on, where only those wait that are silent for longer.
   lanes.graces.push(slot);
+}
+
+/**
+ * The member of `slot` has asked to be judged at once, may be, and there was no judge point since:
+ * a beat does not take that back.
+ */
+export function awaitsJudgement({ slots, lanes }: SlotTable, slot: number, nowNs: number): boolean {
+  return slots.wasTriggered(slot) && lanes.graces.has(slot) && !lanes.isInGrace(slot, nowNs);
 }
 
 /**
@@ -62,8 +71,7 @@ export function triggeredNs({ slots, said }: SlotTable, slot: number): number {
 /**
  * The last time at which a member whose threshold is over at `nowNs` can have beaten. It lies in no
  * pause, as the order of the lanes wants it: of those that there are each takes one step at most.
- * Soon after a start that brought members back there is no such time: then it is judged as if its
- * silence had begun with the start.
+ * Soon after a start that brought members back there is no such time; it is judged all the same.
  */
 function silentSinceNs({ lanes }: SlotTable, slot: number, nowNs: number): number {
   const thresholdNs = lanes.thresholdOf(slot);

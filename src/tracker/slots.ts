@@ -45,12 +45,14 @@ export const SLOT_UNBEATEN = 512;
 export const SLOT_MOVED = 1024;
 /** It got stricter terms, and no silence of before is judged by them. */
 const SLOT_MERCY = 2048;
+/** It is to be judged as soon as its grace is over, whatever its silence is. */
+export const SLOT_TRIGGERED = 4096;
 
 const OWES_NO_BEATS = SLOT_GOODBYE | SLOT_UNBEATEN;
 const IS_ABSENT = OWES_NO_BEATS | SLOT_ENDED;
 const BEATS_NOT = IS_ABSENT | SLOT_STALL_EMITTED;
 /** While it has one of them, its grace is none by its rule. */
-export const GRACE_LENT = OWES_NO_BEATS | SLOT_MOVED | SLOT_MERCY;
+export const GRACE_LENT = OWES_NO_BEATS | SLOT_MOVED | SLOT_MERCY | SLOT_TRIGGERED;
 
 /** `lane` of a slot that is given to no member. */
 export const LANE_NONE = 0xffff;
@@ -180,6 +182,7 @@ export type SlotsView = ReadonlyColumns<typeof SLOT_COLUMNS> &
     | "owesNoBeats"
     | "isBeating"
     | "isGraceLent"
+    | "wasTriggered"
   >;
 
 export class Slots extends columnTable(SLOT_COLUMNS) {
@@ -271,6 +274,11 @@ export class Slots extends columnTable(SLOT_COLUMNS) {
   /** Its grace is another one than its rule gives it. */
   isGraceLent(slot: number): boolean {
     return (this.flags[slot]! & GRACE_LENT) !== 0;
+  }
+
+  /** It has asked to be judged at once, and not beaten since. */
+  wasTriggered(slot: number): boolean {
+    return (this.flags[slot]! & SLOT_TRIGGERED) !== 0;
   }
 
   /** It has a grace until `endNs` and its next beat, if that is later than the one that it has. */

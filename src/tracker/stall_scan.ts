@@ -59,14 +59,37 @@ export class StallScan {
    */
   drain(nowNs: number, thresholdNs: number, slotsMax: number, sink: StallSink): number {
     const { lanes } = this.#table;
-    this.#movesLeft = slotsMax - lanes.endGraces(nowNs, slotsMax);
-    let taken = 0;
+    this.#movesLeft = slotsMax;
+    let taken = this.#endGraces(nowNs, Number.isNaN(thresholdNs), sink);
     for (let lane = 0; lane < lanes.laneCount; lane++) {
       // Those that were held have been silent for the longest, then the late ones.
       if (lanes.heldCount > 0 && !lanes.isHolding)
         taken += this.#drainRow(lanes.heldRowOf(lane), nowNs, thresholdNs, sink);
       taken += this.#drainRow(lanes.lateRowOf(lane), nowNs, thresholdNs, sink);
       taken += this.#drainRow(lane, nowNs, thresholdNs, sink);
+    }
+    return taken;
+  }
+
+  /**
+   * Whose grace is over is judged as all others, by its silence; or at once, if it has asked for
+   * that and each lane has its own threshold. How many were taken.
+   */
+  #endGraces(nowNs: number, isOwn: boolean, sink: StallSink): number {
+    const { slots, lanes } = this.#table;
+    const { graces } = lanes;
+    let taken = 0;
+    for (let slot = graces.top; slot >= 0 && this.#movesLeft > 0; slot = graces.top) {
+      if (lanes.isInGrace(slot, nowNs)) break;
+      if (!isOwn || !slots.wasTriggered(slot) || slots.hasEnded(slot)) {
+        this.#movesLeft -= 1;
+        lanes.endGrace(slot);
+        continue;
+      }
+      if (this.gate?.mayJudge(slot, nowNs) === false) break;
+      // It may have a grace by now.
+      if (graces.top !== slot || lanes.isInGrace(slot, nowNs)) continue;
+      if (this.#judge(slot, nowNs, sink)) taken += 1;
     }
     return taken;
   }

@@ -183,6 +183,28 @@ describe("WATCHDOG=trigger", () => {
     expect(silenceNs(table, door.slot, askedNs)).toBeGreaterThan(0);
   });
 
+  test("is a stall too if beats come before anybody could judge it, and the next one ends it", () => {
+    const door = new Door();
+    door.receive(textOf(PID, "WATCHDOG=1"));
+    door.receive(textOf(PID, "WATCHDOG=trigger"), textOf(PID, "WATCHDOG=1"));
+    expect(door.observer.tracker.slots.status[door.slot]).toBe(2);
+    expect(door.stalls()).toEqual([PID]);
+    door.receive(textOf(PID, "WATCHDOG=1"));
+    expect(door.observer.tracker.slots.status[door.slot]).toBe(0);
+    expect(door.wait(THRESHOLD_NS * 0.9)).toEqual([]);
+  });
+
+  test("is one at once just after a start, with members that have been silent for longer", () => {
+    const door = new Door();
+    door.say("WATCHDOG=1", OTHER);
+    door.say("WATCHDOG=1");
+    door.pass(50);
+    door.observer.tracker.pauses.startAt(door.observer.clock.lastNs);
+    door.pass(10);
+    door.receive(textOf(PID, "WATCHDOG=trigger"));
+    expect(door.stalls()).toEqual([PID]);
+  });
+
   test("of who was never heard before is one, too", () => {
     const door = new Door();
     door.receive(textOf(PID, "WATCHDOG=trigger\nWATCHDOG=1"));

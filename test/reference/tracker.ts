@@ -80,6 +80,8 @@ export interface ReferenceSlot {
   graceNs: number;
   /** It has moved its judgement since its last beat. */
   moved: boolean;
+  /** It has asked to be judged at once since then. */
+  triggered: boolean;
   /** While its grace is another one than its rule gives it: that of its rule. */
   ownGraceEndNs: number | undefined;
   /** It would be judged, and waits for the end of its grace. */
@@ -367,6 +369,7 @@ export class ReferenceTracker {
     slot.late = false;
     slot.parked = true;
     slot.moved = false;
+    slot.triggered = false;
     slot.ownGraceEndNs ??= slot.graceEndNs;
     slot.graceEndNs = this.awakeNs(nowNs) + lastsNs;
   }
@@ -378,6 +381,7 @@ export class ReferenceTracker {
     if (slot.unbeaten) {
       slot.saidGoodbye = false;
       slot.moved = false;
+      slot.triggered = false;
       this.#awaitBeat(slot);
     } else this.#hear(slot, nowNs);
   }
@@ -403,6 +407,7 @@ export class ReferenceTracker {
     slot.late = false;
     slot.parked = true;
     slot.moved = true;
+    slot.triggered = true;
     slot.ownGraceEndNs ??= slot.graceEndNs;
     const { lane } = slot;
     let lastNs = nowNs - lane.thresholdNs;
@@ -423,7 +428,7 @@ export class ReferenceTracker {
     slot.lane = NO_LANE;
     slot.lane = this.#laneFor(thresholdNs, lateNs);
     slot.late &&= slot.lane.lateNs < Infinity;
-    slot.parked = false;
+    slot.parked &&= slot.triggered;
     this.#holdNoMore(slot);
     if (!slot.latched) slot.acceptedAt = ++this.#acceptances;
   }
@@ -453,7 +458,7 @@ export class ReferenceTracker {
     for (const { slot, terms } of moved) {
       slot.lane = this.#laneFor(terms.thresholdNs, terms.lateNs);
       slot.late &&= slot.lane.lateNs < Infinity;
-      slot.parked = false;
+      slot.parked &&= slot.triggered;
       this.#holdNoMore(slot);
       if (!slot.latched) slot.acceptedAt = ++this.#acceptances;
     }
@@ -493,6 +498,15 @@ export class ReferenceTracker {
     const over = this.#inHeapOrder().filter((slot) => !isInGrace(slot));
     let left = slotsMax;
     for (const slot of over.slice(0, slotsMax)) {
+      if (slot.triggered && thresholdNs === undefined) {
+        look(slot);
+        if (!slot.parked || isInGrace(slot)) continue;
+        slot.parked = false;
+        const took = this.#take(slot);
+        if (took !== undefined) taken.push(took);
+        left -= 1;
+        continue;
+      }
       slot.parked = false;
       slot.acceptedAt = ++this.#acceptances;
       left -= 1;
@@ -647,6 +661,7 @@ export class ReferenceTracker {
     slot.ownGraceEndNs = undefined;
     slot.saidGoodbye = false;
     slot.moved = false;
+    slot.triggered = false;
     if (!slot.unbeaten) return;
     // Its grace begins with its first beat.
     slot.graceEndNs += this.awakeNs(nowNs) - slot.firstNs;
@@ -713,6 +728,7 @@ export class ReferenceTracker {
       graceNs: 0,
       ownGraceEndNs: undefined,
       moved: false,
+      triggered: false,
       parked: false,
       lane: NO_LANE,
       acceptedAt: 0,

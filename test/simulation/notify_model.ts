@@ -24,6 +24,8 @@ export interface ModelMember {
   isReloading: boolean;
   errno: number;
   hasTriggered: boolean;
+  /** It is judged as soon as its grace is over. */
+  isTriggered: boolean;
 }
 
 export class NotifyModel {
@@ -42,10 +44,11 @@ export class NotifyModel {
     const message = referenceMessage(bytes);
     if (!("fields" in message)) return "text";
     const { fields } = message;
-    const isTrigger = "WATCHDOG=trigger" in fields;
-    const hasBeat = isTrigger || "WATCHDOG=1" in fields;
+    const hasBeat = "WATCHDOG=trigger" in fields || "WATCHDOG=1" in fields;
     const pid = hasBeat ? Number(fields["MAINPID"] ?? sender) : sender;
     if (pid !== sender && !this.#maySpeakFor(sender, pid)) return "mainpid";
+    // One that was not judged yet outlives a beat.
+    const isTrigger = "WATCHDOG=trigger" in fields || (hasBeat && this.#isDue(pid, nowNs));
     if (hasBeat) this.#beat(pid, isTrigger, nowNs);
     const member = this.members.get(pid);
     if (member === undefined) return "accepted";
@@ -79,7 +82,13 @@ export class NotifyModel {
     return stalled.sort((a, b) => a - b);
   }
 
-  dueNs({ lastNs, thresholdNs, graceEndNs }: ModelMember): number {
+  #isDue(pid: number, nowNs: number): boolean {
+    const member = this.members.get(pid);
+    return member?.isTriggered === true && !member.isStalled && member.graceEndNs <= nowNs;
+  }
+
+  dueNs({ lastNs, thresholdNs, graceEndNs, isTriggered }: ModelMember): number {
+    if (isTriggered) return graceEndNs;
     return Math.max(lastNs + thresholdNs, graceEndNs);
   }
 
@@ -97,6 +106,7 @@ export class NotifyModel {
         },
         ...{ isStalled: false, isCritical, status: "", isReloading: false, errno: 0 },
         hasTriggered: false,
+        isTriggered: false,
       };
       this.members.set(pid, member);
       this.#fresh.add(member);
@@ -116,6 +126,7 @@ export class NotifyModel {
   #ownGrace(member: ModelMember): void {
     if (isLent(member)) member.graceEndNs = member.ownGraceEndNs;
     member.isMoved = false;
+    member.isTriggered = false;
     member.hasMercy = false;
   }
 
@@ -130,6 +141,7 @@ export class NotifyModel {
     member.lastNs = nowNs - member.thresholdNs;
     if (!isInGrace) member.graceEndNs = nowNs;
     member.hasTriggered = true;
+    member.isTriggered = true;
   }
 
   #stop(member: ModelMember, nowNs: number): void {

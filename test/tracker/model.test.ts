@@ -466,6 +466,7 @@ class Pair {
         unbeaten: !slots.hasBeaten(slot),
         saidGoodbye: slots.saidGoodbye(slot),
         moved: wasMoved(this.fast.tracker.table, slot),
+        triggered: this.fast.tracker.slots.wasTriggered(slot),
         ownGraceEndNs: slots.isGraceLent(slot) ? slots.ownGraceEndNs[slot]! : undefined,
         parked: this.fast.tracker.table.lanes.graces.has(slot),
         lane: wanted.lane,
