@@ -1,6 +1,7 @@
 // "varta-watch exec -- CMD ARGS" (spec 16 section 16): CMD takes the place of this process, with
 // the same pid, and finds the doors of the daemon in its environment. No process stays around it,
 // and it runs also where no daemon answers: what watches must not keep a service from starting.
+import { writeFileSync } from "node:fs";
 import { ENOENT, IS_LINUX } from "../../ffi/constants.ts";
 import { errnoText } from "../../ffi/errno.ts";
 import {
@@ -63,7 +64,7 @@ export async function run(invocation: Invocation): Promise<number> {
   // COMMAND can be executed from here on as far as is known: what is said for it is said here.
   tellManager(process.env["NOTIFY_SOCKET"]);
   const name = ownText(invocation, "name");
-  if (name !== undefined) introduce(doors, pid, name);
+  if (name !== undefined) introduce(doors, pid, name, program.path);
   const errno = becomeProgram({
     path: Buffer.from(program.path),
     argv: lastWordsAtStart(operands.length),
@@ -120,7 +121,13 @@ function tellManager(name: string | undefined): void {
 }
 
 /** So the command has its name before its first beat, and its end is known without any. */
-function introduce(doors: Doors, pid: number, name: string): void {
+function introduce(doors: Doors, pid: number, name: string, program: string): void {
+  try {
+    // Who looks at this process before it is the command finds the rule of that by its comm.
+    writeFileSync("/proc/self/comm", Buffer.from(programIdentity(program).comm, "latin1"));
+  } catch {
+    // It is looked at again when it is the command.
+  }
   const fault = sayHello(doors, pid, name);
   if (fault !== undefined) printWarning(`the daemon was not told the name, ignoring: ${fault}`);
 }
