@@ -10,7 +10,7 @@ export type BeatResult =
   | {
       /** It passes by itself. */
       readonly kind: "dropped";
-      readonly reason: "queue_full" | "no_observer" | "connecting" | "closed";
+      readonly reason: "queue_full" | "no_observer" | "connecting" | "rate" | "closed";
       readonly text: string;
     }
   | {

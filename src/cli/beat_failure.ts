@@ -16,6 +16,7 @@ interface BeatFailure {
 
 /** `endpoint` is a socket path, or IP:PORT if `isUdp`. */
 export function beatFailure(endpoint: string, isUdp: boolean, result: BeatResult): BeatFailure {
+  if (result.reason === "rate") return { error: result.text, hint: "want --interval 10ms or more" };
   return isUdp ? udpFailure(endpoint, result) : unixFailure(endpoint, result);
 }
 

@@ -13,6 +13,7 @@ import {
 import { assert } from "../base/assert.ts";
 import { SOCKET_PATH_BYTES_MAX } from "../base/limits.ts";
 import { systemErrorName, systemErrorText } from "../base/system_errors.ts";
+import { BEATS_PER_SECOND_MAX } from "./rate_limit.ts";
 
 export type BeatResult = Sent | Dropped | Failed;
 
@@ -31,11 +32,12 @@ export interface Sent {
  * Not sent, for a reason that passes by itself; the next beat carries the same nonce. "queue_full":
  * the observer has not read its queue yet, or the network does not keep up. "no_observer": no
  * process listens there; by UDP a machine says so only about an earlier beat, and not every machine
- * does. "connecting": the runtime connects in its own time, and is at it.
+ * does. "connecting": the runtime connects in its own time, and is at it. "rate": this process
+ * beats more often than any observer wants to hear.
  */
 export interface Dropped {
   readonly kind: "dropped";
-  readonly reason: "queue_full" | "no_observer" | "connecting" | "closed";
+  readonly reason: "queue_full" | "no_observer" | "connecting" | "rate" | "closed";
   readonly text: string;
 }
 
@@ -58,6 +60,10 @@ export const NO_OBSERVER: Dropped = dropped("no_observer", "no observer listens 
 export const CONNECTING: Dropped = dropped(
   "connecting",
   "the connection to the observer is being made",
+);
+export const RATE: Dropped = dropped(
+  "rate",
+  `more than ${BEATS_PER_SECOND_MAX} in a second: beat about five times per threshold`,
 );
 export const CLOSED: Dropped = dropped("closed", "the client was closed");
 

@@ -18,6 +18,7 @@ import {
   CONNECTING,
   isForLater,
   NO_OBSERVER,
+  RATE,
   RESERVED_PID,
   resultOfErrno,
   resultOfError,
@@ -29,6 +30,7 @@ import { installCrashBeat, removeCrashBeat } from "./crash_beat.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { byeBytes, type Greeting, greetingOf, helloBytes } from "./greeting.ts";
 import type { Line, OpenLine } from "./platform.ts";
+import { BEATS_PER_SECOND_MAX, RateLimit } from "./rate_limit.ts";
 import { beatAfter, type Beating, type IsAlive, type Repeat, repeatBeat } from "./repeat.ts";
 import type { SecureSession } from "./secure_session.ts";
 
@@ -54,6 +56,8 @@ interface ClientParts {
   readonly reconnectMs: number;
   /** 0 to 1, so that a thousand clients do not come back in the same millisecond. */
   readonly random?: () => number;
+  /** Beats in a second at most; tests may send more. */
+  readonly perSecond?: number;
   /** Warn of beats that were not sent. */
   readonly warn?: boolean;
   /** Said with each new connection; null = what was given cannot be said. */
@@ -89,6 +93,7 @@ export class Client implements Beating {
   readonly #system: AgentSystem;
   readonly #reconnectMs: number;
   readonly #random: () => number;
+  readonly #rate: RateLimit;
   readonly #complaints: Complaints | undefined;
   #greeting: Greeting | null | undefined;
   /** Process that made this client: it alone says bye. */
@@ -116,6 +121,7 @@ export class Client implements Beating {
     this.#system = parts.system;
     this.#reconnectMs = parts.reconnectMs;
     this.#random = parts.random ?? Math.random;
+    this.#rate = new RateLimit(parts.perSecond ?? BEATS_PER_SECOND_MAX);
     this.#complaints = parts.warn === true ? new Complaints(endpoint.name) : undefined;
     this.#maker = parts.system.pid();
     this.#introduce(parts.greeting);
@@ -250,6 +256,7 @@ export class Client implements Beating {
     if (pid < (transport === "unix" ? PID_INIT : PID_MIN)) return RESERVED_PID;
     this.#enter(pid);
     const nowMs = this.#readClock();
+    if (!terminal && !this.#rate.tryTake(nowMs)) return RATE;
     if (this.#line === undefined && !this.#reach(open, nowMs)) return this.#unconnected;
     this.#greet(nowMs);
     if (terminal) this.#stream.stampAfter();
