@@ -99,7 +99,8 @@ export class HandGates {
     ];
   }
 
-  #stalled({ key, generation, lastNs, thresholdNs, verdict }: Stall, nowNs: number): Gate {
+  #stalled(stall: Stall, nowNs: number): Gate {
+    const { key, generation, lastNs, thresholdNs, verdict, isTriggered } = stall;
     const fresh = this.#options.freshness(key, generation);
     const silence = `silent for ${spent(saturatingSub(nowNs, lastNs))} of ${text(thresholdNs)}`;
     if (fresh === FRESH_PID_RECYCLED)
@@ -111,7 +112,8 @@ export class HandGates {
     if (fresh === FRESH_BEATS_REFUSED)
       return protects("beats_refused", false, "its beats come, and are refused");
     const word = verdict === undefined ? "" : `${verdict.verdict}, `;
-    return protects("not_stalled", true, `it is stalled: ${word}${silence}`);
+    const why = isTriggered === true ? "at its own word: WATCHDOG=trigger" : silence;
+    return protects("not_stalled", true, `it is stalled: ${word}${why}`);
   }
 
   #trusted(stall: Stall): Gate[] {

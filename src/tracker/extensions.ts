@@ -68,6 +68,12 @@ export function triggeredNs({ slots, said }: SlotTable, slot: number): number {
   return words.triggeredNs;
 }
 
+/** Of its last beat, as it is shown and stored: `lastNs` may have been put before it. */
+export function lastBeatNs(table: SlotTable, slot: number): number {
+  const askedNs = triggeredNs(table, slot);
+  return Number.isNaN(askedNs) ? table.slots.lastNs[slot]! : askedNs;
+}
+
 /**
  * The last time at which a member whose threshold is over at `nowNs` can have beaten. It lies in no
  * pause, as the order of the lanes wants it: of those that there are each takes one step at most.

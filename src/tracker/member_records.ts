@@ -5,6 +5,7 @@
 import { IP_WORDS } from "../base/ip_text.ts";
 import type { HeldWord } from "../events/held_words.ts";
 import type { MemberRecord } from "../snapshot/records.ts";
+import { lastBeatNs } from "./extensions.ts";
 import type { SlotTable } from "./slot_table.ts";
 import { SLOT_BEAT_ONCE, SLOT_HAS_REGULAR_NONCE, SLOT_HAS_TERMINAL_TIMESTAMP } from "./slots.ts";
 
@@ -87,7 +88,7 @@ function readBeats(record: Writable<MemberRecord>, table: SlotTable, slot: numbe
   record.isFirstBeat = (flags & SLOT_BEAT_ONCE) !== 0;
   // The lanes have it without the pauses.
   record.firstNs = slots.firstNs[slot]! + lanes.pauses.totalNs;
-  record.lastNs = slots.lastNs[slot]!;
+  record.lastNs = lastBeatNs(table, slot);
   record.status = slots.status[slot]!;
   record.payload = slots.payload[slot]!;
   record.beats = slots.beats[slot]! + slots.beatsTaken[slot]!;

@@ -7,6 +7,7 @@ import { AGENT_NEW } from "../agents/agent_table.ts";
 import { saturatingAdd } from "../base/saturating.ts";
 import type { AgentTotals as Totals } from "../metrics/agent_page.ts";
 import type { AgentRows } from "../metrics/agent_rows.ts";
+import { lastBeatNs } from "../tracker/extensions.ts";
 import type { Tracker } from "../tracker/tracker.ts";
 import { memberState } from "../tracker/member_state.ts";
 import { silenceNs } from "./silence.ts";
@@ -60,7 +61,7 @@ export class AgentTotals implements Totals {
     row.beats = saturatingAdd(row.beats, table.takeBeats(slot));
     const { totals } = row;
     const { lanes } = table;
-    const lastNs = slots.lastNs[slot]!;
+    const lastNs = lastBeatNs(table, slot);
     const thresholdNs = lanes.thresholdOf(slot);
     totals.byState[AGENT_STATES.indexOf(memberState(table, slot, this.#nowNs))]! += 1;
     if (!slots.hasEnded(slot)) totals.members += 1;

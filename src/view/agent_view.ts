@@ -4,6 +4,7 @@ import type { Origin } from "../base/origin.ts";
 import type { RefusalCount } from "../events/stall.ts";
 import type { Observer } from "../observer/observer.ts";
 import { GENERATION_NS, nowGeneration } from "../processes/generation.ts";
+import { lastBeatNs } from "../tracker/extensions.ts";
 import { memberState } from "../tracker/member_state.ts";
 import type { SlotTable } from "../tracker/slot_table.ts";
 import { type SaidView, saidView } from "./said_view.ts";
@@ -90,7 +91,6 @@ function unitOf({ facts }: SlotTable, slot: number): string {
 
 function agentOf({ tracker, listeners, clock }: Observer, slot: number): AgentView {
   const { slots, table } = tracker;
-  const lastBeatNs = slots.lastNs[slot]!;
   const isStalled = slots.isLatched(slot);
   return {
     agent: table.agents.nameOf(slots.agent[slot]!),
@@ -106,7 +106,7 @@ function agentOf({ tracker, listeners, clock }: Observer, slot: number): AgentVi
     beats: slots.beatsTaken[slot]! + slots.beats[slot]!,
     ageNs: ageNs(table, slot, clock.lastNs),
     unit: unitOf(table, slot),
-    lastBeatNs,
+    lastBeatNs: lastBeatNs(table, slot),
     silenceNs: silenceNs(table, slot, clock.lastNs),
     isStalled,
     thresholdNs: table.lanes.thresholdOf(slot),

@@ -76,6 +76,7 @@ const isEvent = fields(
   { time, kind: oneOf(EVENT_VIEW_KINDS), agent: text },
   {
     ...{ pid: count, silence_ms: length, threshold_ms: length, muted: isTrue },
+    goodbye_ms: length,
     verdict: oneOf(STALL_VERDICTS),
     tracer: fields({ pid: count, comm: text, user: text }),
     end: fields({ time, exit_status: orNull(count), signal: orNull(count) }),

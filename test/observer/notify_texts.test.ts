@@ -6,6 +6,7 @@ import { AllowList } from "../../src/listener/allow_list.ts";
 import { NOTIFY } from "../../src/observer/notify_texts.ts";
 import { SelfBeats } from "../../src/observer/self_beats.ts";
 import type { ProcessSeat } from "../../src/processes/process_reader.ts";
+import { lastBeatNs } from "../../src/tracker/extensions.ts";
 import { silenceNs } from "../../src/view/silence.ts";
 import { beatOf, ScriptedListener, textOf } from "../support/scripted_listener.ts";
 import { ObserverHarness, type ObserverHarnessOptions, THRESHOLD_NS } from "./harness.ts";
@@ -178,6 +179,7 @@ describe("WATCHDOG=trigger", () => {
     expect(door.observer.takeStall()).toMatchObject({ lastNs: askedNs, isTriggered: true });
     const { table } = door.observer.tracker;
     expect(silenceNs(table, door.slot, askedNs + 5)).toBe(5);
+    expect(lastBeatNs(table, door.slot)).toBe(askedNs);
     // As if it had beaten at another door since, of which its words know nothing.
     door.said!.triggeredNs = -1;
     expect(silenceNs(table, door.slot, askedNs)).toBeGreaterThan(0);

@@ -37,6 +37,14 @@ describe("recovery by hand", () => {
     expect(budget).toMatchObject({ isOpen: true, fact: "budget: 1 of 2 in 1h" });
   });
 
+  test("says of a stall that the program asked for whose word it is", () => {
+    const { recovery } = harness();
+    const of = (stall: Stall) => recovery.gatesOf(stall, NOW_NS)[0]!.fact;
+    expect(of(stallOf())).toBe("it is stalled: silent for 6.0s of 5s");
+    const asked = "it is stalled: at its own word: WATCHDOG=trigger";
+    expect(of(stallOf({ isTriggered: true }))).toBe(asked);
+  });
+
   test.each<[string, Partial<Stall>, number]>([
     ["not_stalled", {}, FRESH_AGENT_RESUMED],
     ["skipped_pid_recycled", {}, FRESH_PID_RECYCLED],

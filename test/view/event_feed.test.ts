@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { NS_PER_S } from "../../src/base/time.ts";
 import { NOTHING_FOUND } from "../../src/events/stall_verdict.ts";
+import { eventOfJson } from "../../src/view/event_check.ts";
 import { EventFeed } from "../../src/view/event_feed.ts";
 import { EventLog } from "../../src/view/event_log.ts";
 import { stallOf } from "../recovery/harness.ts";
@@ -27,6 +28,17 @@ test("a stall has its silence, its verdict, and whether its agent is muted", () 
     { ...whole, ...silence, verdict: "traced", tracer, muted: true },
     { ...whole, ...silence },
   ]);
+});
+
+const TRIGGER = "at its own word: WATCHDOG=trigger";
+
+test("a stall in a state file is one still, since a goodbye and at its own word, too", () => {
+  const { feed, take } = feeding();
+  feed.stalled(stallOf({ observerNs: 95 * NS_PER_S, goodbyeNs: 5 * NS_PER_S }));
+  feed.stalled(stallOf({ isTriggered: true }));
+  const events = take();
+  expect(events).toMatchObject([{ goodbye_ms: 90_000 }, { detail: TRIGGER }]);
+  expect(events.map((event) => eventOfJson(JSON.stringify(event)))).toEqual(events as never);
 });
 
 test("a refusal that is not news is none, and one for a mute is held", () => {
