@@ -37,6 +37,8 @@ export interface AgentView {
   readonly unit: string;
   /** Observer time of its last accepted beat. */
   readonly lastBeatNs: number;
+  /** The threshold that it has asked for; 0 = none. */
+  readonly askedNs: number;
   /** Since then, without the time in which it could not be heard. */
   readonly silenceNs: number;
   /** Silent for longer than its threshold, and that was reported. */
@@ -110,6 +112,7 @@ function agentOf({ tracker, listeners, clock }: Observer, slot: number): AgentVi
     silenceNs: silenceNs(table, slot, clock.lastNs),
     isStalled,
     thresholdNs: table.lanes.thresholdOf(slot),
+    askedNs: slots.askedNs[slot]!,
     deadlineNs: isStalled ? Number.NaN : table.lanes.deadlineOf(slot),
     said: saidView(table.said[slot]),
     refused: refusalsOf(slots, slot),

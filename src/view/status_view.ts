@@ -164,6 +164,8 @@ export interface MemberStatusView {
   readonly state: MemberState;
   readonly silence_ms: number;
   readonly threshold_ms: number;
+  /** The threshold that it has asked for, whatever its rule makes of it; not there = none. */
+  readonly asked_ms?: number;
   /** What it said of itself in its last beat. */
   readonly status: "ok" | "degraded" | "critical";
   readonly beats?: number;

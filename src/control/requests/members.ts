@@ -89,6 +89,7 @@ class MembersPieces implements Pieces {
       state: member.state,
       silence_ms: Math.max(0, wholeMsFromNs(member.silenceNs)),
       threshold_ms: wholeMsFromNs(member.thresholdNs),
+      ...(member.askedNs > 0 ? { asked_ms: wholeMsFromNs(member.askedNs) } : {}),
       status: statusText(member.status) as MemberStatusView["status"],
       beats: member.beats,
       age_ms: wholeMsFromNs(member.ageNs),

@@ -43,6 +43,21 @@ describe("the request members", () => {
     expect(members[0]).toMatchObject({ source: null, state: "ok", silence_ms: 0, status: "ok" });
   });
 
+  test("says of each member the threshold that it asked for, if it did", () => {
+    const { harness, text } = watching();
+    joinMembers(harness, [100, 101], () => "worker");
+    const { table } = harness.observer.tracker;
+    table.slots.askedNs[table.slotOf(100)] = 20e9;
+    const { members } = JSON.parse(text("worker")) as MembersView;
+    const asked = new Map(members.map(({ pid, asked_ms }) => [pid, asked_ms]));
+    expect(asked).toEqual(
+      new Map([
+        [100, 20_000],
+        [101, undefined],
+      ]),
+    );
+  });
+
   test("says of each member how often it has beaten, how old it is, and its unit", () => {
     const { harness, text } = watching();
     joinMembers(harness, [100], () => "worker");
