@@ -8,6 +8,7 @@ import { ORIGIN_KERNEL_ATTESTED, type Origin } from "../base/origin.ts";
 import { NS_PER_MS, NS_PER_S } from "../base/time.ts";
 import type { RecoveryOutcome } from "../events/outcome.ts";
 import { exitedVerdict, type StallVerdict, unknownVerdict } from "../events/stall_verdict.ts";
+import type { KeyedBye } from "../observer/greetings.ts";
 import { type ProcessEnd, WATCH_GONE } from "../processes/end_watch.ts";
 import type { Newcomers } from "../tracker/newcomers.ts";
 import type { Deadline } from "./deadline.ts";
@@ -102,7 +103,7 @@ export class MemberEnds implements Deadline {
       if (monotonicNs() > endNs || !this.#slots.isIdentified(pid, generation)) break;
       this.#read(pid, generation);
     }
-    for (const key of this.#options.observer.greetings.takeByes()) this.#bade(key);
+    for (const bye of this.#options.observer.greetings.takeByes()) this.#bade(bye);
     if (allHeard && this.#seen.size > 0) this.#decideSeen();
     if (this.#stalled.size > 0) this.#judgeStalled();
   }
@@ -197,11 +198,11 @@ export class MemberEnds implements Deadline {
   }
 
   /** The member of `key` has said bye from another machine: nothing more is to be seen of it. */
-  #bade(key: number): void {
+  #bade(bye: KeyedBye): void {
     const { observer, policyOf } = this.#options;
-    const slot = observer.tracker.slotOf(key);
-    if (slot < 0 || !observer.tracker.slots.saidGoodbye(slot)) return;
-    if (policyOf(slot).onExit === "silence") return;
+    const slot = observer.tracker.slotOf(bye.key);
+    if (slot < 0 || policyOf(slot).onExit === "silence") return;
+    if (!observer.tracker.ends.saidBye(slot, bye, this.#nowNs)) return;
     this.#reporter.gone(slot, this.#slots.foundEnd(slot, Number.NaN), "goodbye");
     this.#leave(slot);
   }

@@ -3,6 +3,7 @@ import { askedOfInterval } from "../agents/asked_terms.ts";
 import { block, Counters, counter } from "../base/counters.ts";
 import type { Datagram } from "../events/datagram.ts";
 import type { ReceivedBatch } from "../listener/received_batch.ts";
+import type { Bye } from "../tracker/farewells.ts";
 import type { SlotTable } from "../tracker/slot_table.ts";
 import {
   CONTROL_BYE,
@@ -34,20 +35,25 @@ export const GREETINGS = block({
   ),
 });
 
+/** The tracker's key of the member that said it, and its number. */
+export interface KeyedBye extends Bye {
+  readonly key: number;
+}
+
 export class Greetings {
   readonly counters = new Counters(GREETINGS, this);
-  /** Keys of members on other machines that said bye since they were last taken. */
-  #byes: number[] = [];
+  /** Of members on other machines, since they were last taken. */
+  #byes: KeyedBye[] = [];
 
   /** One was taken: what it says is done. A bye of who is not here has no slot. */
   took(datagram: Datagram, batch: ReceivedBatch, table: SlotTable): void {
-    const { control, slot, key, peerPid, frameWord: w } = datagram;
+    const { control, slot, key, peerPid, nonceHi, nonceLo, frameWord: w } = datagram;
     this.counters.add(control === CONTROL_BYE ? GREETINGS.taken.bye : GREETINGS.taken.hello);
     if (slot < 0) return;
     if (control === CONTROL_HELLO) {
       const askedNs = askedOfInterval(controlIntervalMs(batch.words, w));
       table.greet(slot, controlName(batch.bytes, w), askedNs);
-    } else if (peerPid === 0) this.#byes.push(key);
+    } else if (peerPid === 0) this.#byes.push({ key, nonceHi, nonceLo });
   }
 
   /** One was none; `code` is that of its error. */
@@ -59,7 +65,7 @@ export class Greetings {
     return this.#byes.length > 0;
   }
 
-  takeByes(): readonly number[] {
+  takeByes(): readonly KeyedBye[] {
     const byes = this.#byes;
     this.#byes = [];
     return byes;

@@ -13,6 +13,7 @@ import { TRACKER, type TrackerCounters } from "./counters.ts";
 import type { AgentBeats } from "./agent_beats.ts";
 import type { Askings } from "./askings.ts";
 import { DeadlineLanes } from "./deadline_lanes.ts";
+import { Farewells } from "./farewells.ts";
 import { awaitFirstBeat, storeHello } from "./hellos.ts";
 import { LookOrder } from "./look_order.ts";
 import { isShared } from "./member_key.ts";
@@ -71,6 +72,7 @@ export class SlotTable {
   greeted: Greeting[] = [];
   index: BoundedIndex;
   readonly removed: RemovedPids;
+  readonly farewells = new Farewells();
   /** Pids that got a slot since they were taken; undefined = that is not noted. */
   newcomers: Newcomers | undefined = undefined;
   /** Asked of those that are due; undefined = no member came back that may be held. */

@@ -26,7 +26,12 @@ import { isRecycled } from "./recycle.ts";
 import { SlotTable } from "./slot_table.ts";
 import { type JudgeGate, type SilenceGuard, StallScan, type StallSink } from "./stall_scan.ts";
 import { isFromElsewhere, SLOT_BEAT_ONCE, type Slots, type SlotsView } from "./slots.ts";
-import { UPDATE_CAPACITY_EXCEEDED, UPDATE_INSERTED, UPDATE_REFRESHED } from "./updates.ts";
+import {
+  UPDATE_CAPACITY_EXCEEDED,
+  UPDATE_INSERTED,
+  UPDATE_OUT_OF_ORDER,
+  UPDATE_REFRESHED,
+} from "./updates.ts";
 
 /** Slots of a tracker made without options (spec 03). */
 const TRACKER_CAPACITY_CLASS_DEFAULT = 256;
@@ -353,6 +358,11 @@ export class Tracker {
   /** A key that is not tracked: a free slot, or the slot of a victim, or a refusal. */
   #admit(datagram: Datagram): number {
     const { table } = this;
+    if (table.farewells.isOvertaken(datagram)) {
+      this.counters.add(TRACKER.outOfOrder);
+      datagram.slot = -1;
+      return UPDATE_OUT_OF_ORDER;
+    }
     const slot = table.len < this.capacity ? table.append(datagram.key) : this.#evict(datagram);
     if (slot < 0) return this.#refuseCapacity(datagram);
     datagram.slot = slot;

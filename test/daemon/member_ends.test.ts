@@ -212,6 +212,19 @@ describe("MemberEnds", () => {
     expect(harness.tracked).toBe(1);
   });
 
+  test("ends it also if a beat of before comes after it in the same turn, and not for a later one", () => {
+    const harness = new EndsHarness();
+    const net = { peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED };
+    harness.listener.queue([beatOf(100, net), beatOf(101, net)]);
+    harness.turn();
+    harness.listener.queue([
+      ...[byeOf(100, { ...net, nonce: 3 }), beatOf(100, { ...net, nonce: 2 })],
+      ...[byeOf(101, { ...net, nonce: 3 }), beatOf(101, { ...net, nonce: 4 })],
+    ]);
+    expect(harness.turn()).toEqual(["gone 100 goodbye"]);
+    expect(harness.tracked).toBe(1);
+  });
+
   test("forgets a hello of another machine that no beat followed", () => {
     const harness = new EndsHarness();
     const net = { peerPid: 0, origin: ORIGIN_NETWORK_UNVERIFIED };
