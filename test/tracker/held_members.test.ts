@@ -133,6 +133,8 @@ test("holding changes when members are judged, and never who is silent", () => {
         if (step.do === "pass") now += ns;
         if (step.do === "hold") h.holding(true);
         if (step.do === "judge") h.holding(false);
+        // One that is held goes by its new terms, by which it may not be silent any more.
+        const isHeld = judged.has(pid) && !held.has(pid);
         if (step.do === "beat") {
           for (const one of both) one.beat(pid, 2 + i, now);
           for (const seen of [held, judged]) seen.delete(pid);
@@ -140,7 +142,7 @@ test("holding changes when members are judged, and never who is silent", () => {
         for (const one of both) {
           const slot = one.tracker.slotOf(pid);
           if (step.do === "forget" && slot >= 0) one.tracker.ends.forget(slot);
-          if (step.do === "change") one.change(pid, ns);
+          if (step.do === "change" && !isHeld) one.change(pid, ns);
           if (step.do === "end" && slot >= 0) one.tracker.ends.note(slot);
         }
         if (step.do === "forget") for (const seen of [held, judged]) seen.delete(pid);
