@@ -2,6 +2,7 @@
 // simulated processes goes in, so a mistake that model and daemon share is still seen. No false
 // stall, none missed, each once per silence run; nothing is started for a process that is not the
 // one that fell silent; budgets are kept.
+import { ORIGIN_TEXTS } from "../../src/base/origin.ts";
 import type { EventBatch } from "../../src/events/event_batch.ts";
 import type { MemberLate } from "../../src/events/member_late.ts";
 import type { Stall } from "../../src/events/stall.ts";
@@ -63,8 +64,11 @@ export class Promises {
   readonly #children = new Set<number>();
   /** Observer time at which a pid was last removed: its stall may still wait in the queue. */
   readonly #removedNs = new Map<number, number>();
-  /** The last stall of each pid: what a recovery may be started for. */
-  readonly #stalls = new Map<number, Stall>();
+  /**
+   * By pid, process and origin the last stall: what a recovery may be started for. By the time that
+   * it begins a member from elsewhere may have stalled under the same pid.
+   */
+  readonly #stalls = new Map<string, Stall>();
   /** By the number of each agent that ever stalled: one number, one name. */
   readonly #agentNames = new Map<number, string>();
   /** Of the last command: it was told that no process has the pid. */
@@ -118,7 +122,9 @@ export class Promises {
     const sinceNs = this.#options.guard?.view?.sinceNs ?? Number.POSITIVE_INFINITY;
     if (stall.observerNs > sinceNs)
       throw new SimulationFailure("promise: the guard holds stalls", "none", `pid ${stall.pid}`);
-    this.#stalls.set(stall.pid, stall);
+    const generation = Number.isNaN(stall.generation) ? "" : String(stall.generation);
+    const key = stallKey(String(stall.pid), generation, ORIGIN_TEXTS[stall.origin]);
+    this.#stalls.set(key, stall);
     this.#isNamed(stall);
     const thresholdNs = this.#thresholdOf(stall);
     same("promise: the threshold of a stall", thresholdNs, stall.thresholdNs);
@@ -140,6 +146,9 @@ export class Promises {
     }
     // A beat may have arrived while the stall waited in its queue: that beat began another run.
     if (watched.lastBeatNs >= stall.observerNs) return;
+    // A hello, which is no event, made another member of it, which said goodbye and never beat.
+    const hasBeaten = stall.lastNonceHi > 0 || stall.lastNonceLo > 0;
+    if (stall.goodbyeNs! >= 0 && !hasBeaten && stall.lastNs > watched.lastBeatNs) return;
     same("promise: the silence starts at the last beat", watched.lastBeatNs, stall.lastNs);
     same(`promise: one stall per silence run of pid ${stall.pid}`, false, watched.reported);
     this.#isNotNew(watched, stall);
@@ -216,7 +225,8 @@ export class Promises {
       return;
     }
     const pid = asked.env["VARTA_PID"];
-    const stall = this.#stalls.get(Number(pid));
+    const { VARTA_GENERATION: generation, VARTA_ORIGIN: origin } = asked.env;
+    const stall = this.#stalls.get(stallKey(pid, generation, origin));
     if (stall === undefined) {
       throw new SimulationFailure("promise: the command names an agent that stalled", "one", pid);
     }
@@ -350,4 +360,9 @@ export class Promises {
 
 function mainPidIn(printed: string): number {
   return Number(/^MainPID=(\d+)$/m.exec(printed)?.[1]);
+}
+
+/** By the words of a command's environment. */
+function stallKey(pid = "", generation = "", origin = ""): string {
+  return `${pid} ${generation} ${origin}`;
 }
