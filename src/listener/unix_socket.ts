@@ -19,15 +19,9 @@ import {
 } from "../../ffi/socket.ts";
 import type { GenerationClock } from "../processes/generation.ts";
 import { type BindDescriptorOptions, bindDescriptor } from "../sockets/bind_descriptor.ts";
+import { type Access, BoundFile } from "../sockets/bound_file.ts";
 import { isTaken, type KeptSockets, type TakenSocket } from "../sockets/kept_sockets.ts";
-import {
-  type BoundSocket,
-  changeAccess,
-  isInPlace,
-  madeByUnit,
-  type SocketFile,
-  unlinkBoundPath,
-} from "../sockets/socket_path.ts";
+import { madeByUnit } from "../sockets/socket_path.ts";
 import { SenderWord } from "./sender_word.ts";
 
 /**
@@ -47,8 +41,6 @@ interface UnixSocketOptions
   readonly dropsRights?: boolean;
 }
 
-type Access = Pick<SocketFile, "mode" | "gid">;
-
 /** The one option that names the path of a listener. */
 const SET_BY = "--socket";
 
@@ -63,17 +55,13 @@ export class UnixSocket {
   sentAfterGeneration: number;
   /** Undefined where there are no credentials. */
   readonly word: SenderWord | undefined;
-  readonly #bound: BoundSocket;
+  readonly #file: BoundFile;
   readonly #kept: KeptSockets | undefined;
-  readonly #isOfUnit: boolean;
-  /** Mode and group of its file. */
-  #access: Access;
   /**
    * So it was, unless the next receive says what broke off the last one; NaN = it was not seen
    * empty.
    */
   #maybeEmptyGeneration = Number.NaN;
-  #closed = false;
 
   /**
    * Takes over the socket that was handed over for the path, or binds one; throws `SocketPathError`
@@ -82,7 +70,6 @@ export class UnixSocket {
   constructor(options: UnixSocketOptions, nowGeneration: GenerationClock) {
     // Nothing can have been sent to a socket that is not there yet.
     this.sentAfterGeneration = nowGeneration();
-    this.#access = options;
     this.#kept = options.kept;
     const wanted = { ...options, role: "beat", setBy: SET_BY } as const;
     const found = options.kept?.take(wanted);
@@ -91,12 +78,11 @@ export class UnixSocket {
       this.sentAfterGeneration = Number.NaN;
       this.fd = found.fd;
       this.word = adopt(found, options.dropsRights === true);
-      this.#bound = found.bound;
-      this.#isOfUnit = found.isOfUnit;
+      const { fd, bound, isOfUnit } = found;
+      this.#file = new BoundFile({ fd, bound, isOfUnit, access: options, kept: options.kept });
       this.directorySynced = true;
       return;
     }
-    this.#isOfUnit = false;
     const { family } = unixAddress(options.path);
     this.fd = check(openSocket(family, SOCK_DGRAM), "cannot open a Unix datagram socket");
     try {
@@ -112,18 +98,24 @@ export class UnixSocket {
         type: SOCK_DGRAM,
         replaces: found,
       });
-      this.#bound = bound;
+      this.#file = new BoundFile({
+        fd: this.fd,
+        bound,
+        isOfUnit: false,
+        access: options,
+        kept: options.kept,
+      });
       this.directorySynced = bound.directorySynced;
     } catch (error) {
       close(this.fd);
       throw error;
     }
-    options.kept?.keep(this.fd, wanted, this.#bound);
+    options.kept?.keep(this.fd, wanted, this.#file.bound);
   }
 
   /** A new one at its path, where its file was lost; throws as the constructor does. */
   boundAnew(options: UnixSocketOptions, nowGeneration: GenerationClock): UnixSocket {
-    if (this.#isOfUnit) throw madeByUnit(options.path);
+    if (this.#file.isOfUnit) throw madeByUnit(options.path);
     return new UnixSocket({ ...options, kept: this.#kept }, nowGeneration);
   }
 
@@ -143,22 +135,17 @@ export class UnixSocket {
 
   /** True while the file at its path is the one that it made. */
   isInPlace(): boolean {
-    return isInPlace(this.#bound);
+    return this.#file.isInPlace();
   }
 
   /** Gives its file another mode and group; who is connected stays so. */
   changeAccess(access: Access): void {
-    if (this.#isOfUnit) return;
-    changeAccess(this.#bound, this.#access, access);
-    this.#access = access;
-    this.#kept?.changeMode(this.fd, access.mode & 0o777);
+    this.#file.changeAccess(access);
   }
 
   /** Its file goes; who is connected can still send. */
   unlink(): void {
-    if (this.#isOfUnit) return;
-    unlinkBoundPath(this.#bound);
-    this.#kept?.forget(this.fd);
+    this.#file.unlink();
   }
 
   /**
@@ -166,12 +153,7 @@ export class UnixSocket {
    * that outlives the process.
    */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    const livesOn = this.#isOfUnit || this.#kept?.release(this.fd) === true;
-    close(this.fd);
-    if (livesOn) this.#bound.lock?.release();
-    else unlinkBoundPath(this.#bound);
+    this.#file.close();
   }
 }
 
